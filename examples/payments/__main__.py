@@ -1,0 +1,1 @@
+"""The story, told on the command line: python -m examples.payments."""

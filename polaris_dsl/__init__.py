@@ -1,0 +1,26 @@
+"""Workflows of typed data: plain functions, proved to reach their target, resumable from any process."""
+
+from polaris_dsl._builder import Access, Builder, Context, builder
+from polaris_dsl._executor import Executor, RunSummary
+from polaris_dsl._run import Run, Status
+from polaris_dsl._workflow import Workflow, workflow
+from polaris_dsl.errors import (
+    BadRunId,
+    BuilderError,
+    CodecError,
+    CommitUnknown,
+    CorruptJournal,
+    DefinitionError,
+    IncompleteRun,
+    NotWritten,
+    PolarisError,
+    RunError,
+    RunLocked,
+    StoreError,
+    UnexpectedData,
+    UnknownRun,
+    UnsafeStore,
+    WorkflowError,
+    WrongProduct,
+    WrongWorkflow,
+)

@@ -1,0 +1,273 @@
+"""Runs a workflow under run ids: feeds, runs what is due, saves it, and resumes."""
+
+from __future__ import annotations
+
+import os
+from concurrent.futures import Executor as Pool
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timezone
+from threading import Lock
+from types import TracebackType
+from typing import Dict, Generic, Iterator, List, Optional, Tuple, Type, TypeVar, cast
+
+import attrs
+from typing_extensions import Self, final
+
+from polaris_dsl._attempt import raise_first
+from polaris_dsl._bodies import Bodies, Encoded, Live
+from polaris_dsl._execution import Execution
+from polaris_dsl._feed import accept
+from polaris_dsl._run import Run, Status, run_of, status_of
+from polaris_dsl._state import State
+from polaris_dsl._workflow import Workflow
+from polaris_dsl.codec import JsonCodec
+from polaris_dsl.errors import DefinitionError, RunLocked, UnknownRun
+from polaris_dsl.stores import Fed, Line, MemoryStore, Put, Rested, Started, Store
+
+TargetT = TypeVar("TargetT")
+InputT = TypeVar("InputT")
+
+Frozen = Dict[int, Tuple[object, object]]
+"""What is fed, by slot: the body, and the value as builders see it."""
+
+
+@final
+@attrs.frozen
+class RunSummary:
+    """One line of a listing: the run id, where the run stands, and when it was last written to (aware, in UTC)."""
+
+    id: str
+    status: Status
+    updated_at: datetime
+
+
+@final
+class Executor(Generic[TargetT, InputT]):
+    """Runs one workflow under run ids. Safe to share between threads; a context manager that lets its threads go.
+
+    Args:
+        workflow: what to run.
+        store: where runs are saved; default: a `MemoryStore` of its own, whose runs end with it.
+        max_workers: how many builders of one run are run at once, the caller's thread included; 1 is sequential.
+            Default: the number of processors and four more, at most 32.
+        pool: lends threads in place of the executor's own: any thread-like `concurrent.futures.Executor`. It is not closed.
+
+    Raises:
+        DefinitionError: an argument makes no sense.
+        CodecError: the store keeps JSON, and a data of the workflow cannot be turned into it.
+
+    Example:
+        >>> import attrs
+        >>> from polaris_dsl import builder, workflow
+        >>> @attrs.frozen
+        ... class Name:
+        ...     text: str
+        >>> @attrs.frozen
+        ... class Greeting:
+        ...     text: str
+        >>> @builder
+        ... def greet(name: Name) -> Greeting:
+        ...     return Greeting(f"Good morning, {name.text}")
+        >>> greeting = workflow(target=Greeting, inputs=Name, builders=[greet])
+        >>> with Executor(greeting) as greetings:
+        ...     print(greetings.run("guest-1"))
+        ...     print(greetings.run("guest-1", Name("Ada")))
+        <run 'guest-1' paused, missing Name>
+        <run 'guest-1' complete>
+    """
+
+    def __init__(
+        self,
+        workflow: Workflow[TargetT, InputT],
+        /,
+        *,
+        store: Optional[Store] = None,
+        max_workers: Optional[int] = None,
+        pool: Optional[Pool] = None,
+    ) -> None:
+        if not isinstance(workflow, Workflow):
+            raise DefinitionError(f"Executor takes a workflow, as workflow(...) returns it, not a {type(workflow).__name__}")
+        if max_workers is not None and (not isinstance(max_workers, int) or max_workers < 1):
+            raise DefinitionError(f"max_workers is how many builders run at once: a number from 1, not {max_workers!r:.80}")
+        store = MemoryStore() if store is None else store
+        self.workflow = workflow
+        self._plan = workflow._plan  # noqa: SLF001  facade and executor are one
+        self._bodies: Bodies = Live()
+        if store.encoded:
+            codec = JsonCodec()
+            for data in self._plan.data:
+                codec.check(data)
+            self._bodies = Encoded(codec)
+        self._journals = store.open(workflow.name)
+        self._max_workers = max_workers or min(32, (os.cpu_count() or 1) + 4)
+        self._lent_pool = pool
+        self._own_pool: Optional[Pool] = None
+        self._pool_lock = Lock()
+
+    # --- running
+
+    def run(self, run_id: str, /, *data: InputT, wait_s: Optional[float] = None) -> Run[TargetT]:
+        """Feed data to a run, which begins with its first call, and run what is due.
+
+        The data is committed before the first builder runs, and each result before any other builder sees it. Where
+        another thread or process is running that run, the data is committed at once, the holder takes it up, and this call
+        waits its turn.
+
+        Args:
+            run_id: 1 to 512 bytes in UTF-8, without NUL.
+            data: values of the inputs, at most one of each. Equal to what is there already: nothing changes.
+            wait_s: how many seconds to wait for the run, at most; default: without limit.
+
+        Returns:
+            The run as this call left it: complete, or paused and saying what is missing.
+
+        Raises:
+            UnexpectedData: something is not an input; nothing of this call was kept.
+            BuilderError: builders raised. What did not depend on them was built and kept; the next call tries them again.
+            RunLocked: another held the run for `wait_s`; its `kept` says that the data was committed.
+            StoreError: the store failed; see its subclasses.
+        """
+        fed = self._freeze(data)
+        try:
+            with self._journals.hold(run_id, wait_s=0):
+                return self._run_held(run_id, fed)
+        except RunLocked:
+            if fed:
+                self._commit_feed(run_id, fed)
+        try:
+            with self._journals.hold(run_id, wait_s=wait_s):
+                return self._run_held(run_id, {})
+        except RunLocked as locked:
+            locked.kept = bool(fed)
+            raise
+
+    def feed(self, run_id: str, /, *data: InputT) -> None:
+        """Commit data to a run and return at once, without running anything: for webhooks that have to answer quickly.
+
+        A process that is running the run takes it up; otherwise the next `run(run_id)` does.
+
+        Raises:
+            UnexpectedData: something is not an input; nothing of this call was kept.
+            StoreError: the store failed; see its subclasses.
+        """
+        self._commit_feed(run_id, self._freeze(data))
+
+    def _run_held(self, run_id: str, fed: Frozen) -> Run[TargetT]:
+        state = self._commit_feed(run_id, fed)
+        execution = Execution(
+            state,
+            self._journals,
+            run_id=run_id,
+            bodies=self._bodies,
+            now=_now,
+            pool=self._pool,
+            max_workers=self._max_workers,
+        )
+        while True:
+            execution.run()
+            run = run_of(state, run_id=run_id, built=execution.built)
+            if execution.rest(run.status.value):
+                break
+        raise_first(execution.failures, run)
+        return cast("Run[TargetT]", run)
+
+    def _freeze(self, data: Tuple[object, ...]) -> Frozen:
+        return {slot: self._bodies.freeze(value) for slot, value in accept(self._plan, data).items()}
+
+    def _commit_feed(self, run_id: str, fed: Frozen) -> State:
+        """Commit what is new of what is fed, beginning the run if there is none; return what the run then holds."""
+        try:
+            state = self._state(run_id)
+        except UnknownRun:
+            state = self._empty()
+        while True:
+            lines = self._feed_lines(run_id, state, fed)
+            news = self._journals.append(run_id, state.n, lines) if lines else ()
+            for line in news or lines:
+                state.apply(line)
+            if not news:
+                for slot, (_, value) in fed.items():
+                    state.remember(slot, value)
+                return state
+
+    def _feed_lines(self, run_id: str, state: State, fed: Frozen) -> List[Line]:
+        lines: List[Line] = []
+        if not state.n:
+            lines.append(Started(_now(), run_id, self._plan.workflow, self._plan.graph))
+        put = []
+        for slot, (body, _) in fed.items():
+            present = state.present[slot]
+            if present is None or not self._bodies.same(present.body, body):
+                put.append(Put(self._plan.data[slot].__name__, body))
+        if put:
+            lines.append(Fed(_now(), tuple(put)))
+        return lines
+
+    # --- looking
+
+    def load(self, run_id: str, /) -> Run[TargetT]:
+        """Return a run as the store has it, verified; takes no lock, runs nothing and writes nothing.
+
+        Raises:
+            UnknownRun: there is no such run.
+            StoreError: it cannot be read; see its subclasses.
+        """
+        return cast("Run[TargetT]", run_of(self._state(run_id), run_id=run_id, built=frozenset()))
+
+    def runs(self) -> Iterator[RunSummary]:
+        """Yield a summary of every run of this workflow, in no particular order, reading no payloads."""
+        for run_id, last in self._journals.runs():
+            # A run whose last call was killed, or that was only fed, has no status at its end: it has to be worked out.
+            status = Status(last.status) if isinstance(last, Rested) else status_of(self._state(run_id))
+            yield RunSummary(run_id, status, datetime.fromisoformat(last.at.replace("Z", "+00:00")))
+
+    def delete(self, run_id: str, /) -> None:
+        """Remove a run, for good.
+
+        Raises:
+            UnknownRun: there is no such run.
+            RunLocked: it is being run.
+        """
+        self._journals.delete(run_id)
+
+    def _state(self, run_id: str) -> State:
+        state = self._empty()
+        for line in self._journals.load(run_id):
+            state.apply(line)
+        return state
+
+    def _empty(self) -> State:
+        data, bodies = self._plan.data, self._bodies
+        return State(self._plan, thaw=lambda slot, body: bodies.thaw(data[slot], body))
+
+    # --- threads
+
+    def _pool(self) -> Pool:
+        if self._lent_pool is not None:
+            return self._lent_pool
+        with self._pool_lock:
+            if self._own_pool is None:
+                self._own_pool = ThreadPoolExecutor(self._max_workers - 1, thread_name_prefix=f"polaris-{self.workflow.name}")
+            return self._own_pool
+
+    def close(self) -> None:
+        """Let the threads go; a later call begins new ones. A lent pool is left alone."""
+        with self._pool_lock:
+            pool, self._own_pool = self._own_pool, None
+        if pool is not None:
+            pool.shutdown()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: Optional[Type[BaseException]], error: Optional[BaseException], trace: Optional[TracebackType]
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"<executor of {self.workflow!r}>"
+
+
+def _now() -> str:
+    return datetime.now(timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")

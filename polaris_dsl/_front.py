@@ -1,0 +1,146 @@
+"""The runtime front end: the arguments of `workflow()` translated into a graph."""
+
+from __future__ import annotations
+
+import re
+from typing import Dict, List, Mapping, Sequence, Tuple
+
+import attrs
+
+from polaris_dsl._builder import Builder
+from polaris_dsl._data import alternatives, is_data, refusal, told
+from polaris_dsl._graph import Argument, BuilderSpec, DataSpec, Flaw, Graph, Place
+from polaris_dsl._infer import Role, Signature, infer
+
+_NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
+_RESERVED = frozenset({".", ".."})
+
+
+@attrs.frozen
+class Definition:
+    """A workflow as it was written: its graph, the signatures of its builders, and the class behind each key of a data."""
+
+    graph: Graph
+    signatures: Tuple[Signature, ...]
+    types: Mapping[str, type]
+
+
+class _Keys:
+    """Gives every class a key; two classes of one qualified name get different ones."""
+
+    def __init__(self) -> None:
+        self.types: Dict[str, type] = {}
+        self._keys: Dict[type, str] = {}
+
+    def of(self, data: type) -> str:
+        key = self._keys.get(data)
+        if key is None:
+            key = f"{data.__module__}.{data.__qualname__}"
+            while key in self.types:
+                key += "'"
+            self.types[key] = data
+            self._keys[data] = key
+        return key
+
+    def all_of(self, data: Sequence[type]) -> Tuple[str, ...]:
+        return tuple(map(self.of, data))
+
+    def specs(self) -> Dict[str, DataSpec]:
+        return {
+            key: DataSpec(
+                data.__name__, data.__module__, tuple(self._keys[base] for base in data.__mro__[1:] if base in self._keys)
+            )
+            for key, data in self.types.items()
+        }
+
+
+def define(
+    *,
+    target: object,
+    inputs: object,
+    builders: object,
+    name: object,
+    place: Place,
+    local: Mapping[str, object],
+    known: Mapping[object, Signature],
+) -> Definition:
+    """Read all arguments; what cannot be read becomes a flaw of the graph. `inputs` is None where there are none.
+
+    `local` holds the names that annotations of functions inside a function may refer to, `known` signatures that need not
+    be read again.
+    """
+    keys, flaws = _Keys(), _Flaws()
+    wanted = flaws.data("target", target, "target=A, or target=A | B where either is an end")
+    fed = () if inputs is None else flaws.data("inputs", inputs, "inputs=A | B")
+    shown = flaws.name("-".join(data.__name__ for data in wanted) or "workflow" if name is None else name)
+    items = flaws.items(builders)
+    signatures = tuple((known.get(item) if isinstance(item, Builder) else None) or infer(item, local=local) for item in items)
+    specs = tuple(_spec(signature, keys, listed=place) for signature in signatures)
+    graph = Graph(
+        name=shown,
+        target=keys.all_of(wanted),
+        inputs=keys.all_of(fed),
+        builders=specs,
+        data={},
+        flaws=tuple(flaws.found),
+        places={"target": place, "inputs": place, "builders": place, "name": place},
+    )
+    return Definition(attrs.evolve(graph, data=keys.specs()), signatures, keys.types)
+
+
+def _spec(signature: Signature, keys: _Keys, *, listed: Place) -> BuilderSpec:
+    return BuilderSpec(
+        name=signature.name,
+        consumes=keys.all_of(signature.data(Role.CONSUMES)),
+        optionals=keys.all_of(signature.data(Role.OPTIONAL)),
+        accesses=keys.all_of(signature.data(Role.ACCESSES)),
+        produces=keys.all_of(signature.produces),
+        maybe=signature.maybe,
+        flaw=signature.flaw,
+        reads_known=signature.reads_known,
+        product_known=signature.product_known,
+        defined=signature.place,
+        listed=listed,
+    )
+
+
+class _Flaws:
+    """Collects what cannot be read of the arguments."""
+
+    def __init__(self) -> None:
+        self.found: List[Tuple[Argument, str, Flaw]] = []
+
+    def data(self, argument: Argument, given: object, write: str) -> Tuple[type, ...]:
+        """Return the classes of a union, or of one class; what is none of them is a flaw."""
+        good: List[type] = []
+        for part in given if isinstance(given, (list, tuple, set, frozenset)) else alternatives(given):
+            if is_data(part):
+                good.append(part)
+            else:
+                refused = refusal(part) or Flaw("")
+                self.found.append((argument, told(part), Flaw(f"{argument}=: {told(part)} {refused.message}", refused.help)))
+        if isinstance(given, (list, tuple, set, frozenset)):
+            names = " | ".join(told(part) for part in given)
+            flaw = Flaw(f"{argument}= takes a class or a union of classes, not a {type(given).__name__}", f"write {argument}={names}")
+            self.found.append((argument, type(given).__name__, flaw if names else attrs.evolve(flaw, help=f"write {write}")))
+        return tuple(dict.fromkeys(good))
+
+    def name(self, name: object) -> str:
+        """Return the name; one that could not be a directory is a flaw."""
+        if not isinstance(name, str):
+            self._bad_name(f"a name is a text, not a value of type {type(name).__name__}", type(name).__name__)
+        elif not _NAME.fullmatch(name) or name in _RESERVED:
+            self._bad_name(f"{name!r:.80} cannot be the name of a workflow, which is a directory of its store", name)
+        return str(name)
+
+    def _bad_name(self, message: str, subject: str) -> None:
+        help_ = 'use 1 to 64 letters, digits, "_", "." or "-": name="card-payment"'
+        self.found.append(("name", subject, Flaw(message, help_)))
+
+    def items(self, builders: object) -> Tuple[object, ...]:
+        """Return the items of `builders=`; what cannot be iterated over is a flaw."""
+        if isinstance(builders, (list, tuple)):
+            return tuple(builders)
+        flaw = Flaw(f"builders= takes a list of builders, not a value of type {type(builders).__name__}", "write builders=[a, b, c]")
+        self.found.append(("builders", type(builders).__name__, flaw))
+        return ()

@@ -1,0 +1,223 @@
+"""Reads annotations: a builder in, what it takes and makes out."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from enum import Enum
+from types import SimpleNamespace
+from typing import Callable, Dict, Iterator, List, Mapping, Optional, Tuple, Union
+
+import attrs
+from typing_extensions import get_type_hints
+
+from polaris_dsl._builder import Builder, Context, owner_of, place_of
+from polaris_dsl._data import accessed, alternatives, is_data, refusal, told
+from polaris_dsl._graph import Flaw, Place
+
+
+class Role(Enum):
+    """What a parameter is to its builder; the values are the words of a message."""
+
+    CONSUMES = "consumes"
+    OPTIONAL = "optionals"
+    ACCESSES = "accesses"
+    CONTEXT = "context"
+
+
+@attrs.frozen
+class Parameter:
+    """One parameter: its role, its data (none for the context), its default, and its name if it has to be passed by it."""
+
+    role: Role
+    data: Optional[type]
+    default: object
+    keyword: Optional[str]
+
+
+@attrs.frozen
+class Signature:
+    """What was read of a builder. `flaw` says what could not be; the rest then holds as much as could."""
+
+    name: str
+    function: Callable[..., object]
+    place: Place
+    parameters: Tuple[Parameter, ...] = ()
+    produces: Tuple[type, ...] = ()
+    maybe: bool = False
+    flaw: Optional[Flaw] = None
+    reads_known: bool = True
+    product_known: bool = True
+
+    def data(self, role: Role) -> Tuple[type, ...]:
+        """Return the data of the parameters of one role, in order."""
+        return tuple(p.data for p in self.parameters if p.role is role and p.data is not None)
+
+
+def infer(item: object, /, *, local: Mapping[str, object]) -> Signature:
+    """Read an item of `builders=`. `local` holds names that functions written inside a function may refer to."""
+    if not isinstance(item, Builder):
+        return _no_builder(item)
+    function, name, place = item.function, item.name, item.place
+    refused = _refused_callable(function, name)
+    if refused is not None:
+        return _unread(name, function, place, refused)
+    parameters = list(inspect.signature(function).parameters.values())
+    hints, lost = _hints(function, [p.name for p in parameters if p.annotation is not p.empty], local=local)
+    taken: List[Parameter] = []
+    flaws: List[Flaw] = []
+    for parameter in parameters:
+        read = lost.get(parameter.name) or _parameter(parameter, hints)
+        if isinstance(read, Flaw):
+            flaws.append(read)
+        else:
+            taken.append(read)
+    reads_known = not flaws
+    made = lost.get("return") or _return(hints)
+    produces, maybe = ((), False) if isinstance(made, Flaw) else made
+    if isinstance(made, Flaw):
+        flaws.append(made)
+    return Signature(
+        name,
+        function,
+        place,
+        tuple(taken),
+        produces,
+        maybe,
+        _together(name, flaws),
+        reads_known=reads_known,
+        product_known=not isinstance(made, Flaw),
+    )
+
+
+def _together(name: str, flaws: List[Flaw]) -> Optional[Flaw]:
+    if not flaws:
+        return None
+    return Flaw(f"{name}: {'; '.join(flaw.message for flaw in flaws)}", "; ".join(dict.fromkeys(flaw.help for flaw in flaws)))
+
+
+def _unread(name: str, function: object, place: Place, flaw: Flaw) -> Signature:
+    whole = Flaw(f"{name} {flaw.message}", flaw.help)
+    callable_ = function if callable(function) else type(function)
+    return Signature(name, callable_, place, flaw=whole, reads_known=False, product_known=False)
+
+
+def _no_builder(item: object) -> Signature:
+    name = getattr(item, "__name__", None) or type(item).__name__
+    if isinstance(item, functools.partial):
+        flaw = Flaw("is a functools.partial, whose signature hides what was filled in", _NO_PARTIAL)
+    elif isinstance(item, type):
+        flaw = Flaw("is a class, not a builder", "list a function that returns one, with @builder above it")
+    elif callable(item):
+        flaw = Flaw("is not a builder: it is not decorated", f"write @builder above {name}")
+    else:
+        flaw = Flaw(f"is not a builder but a value of type {type(item).__name__}", "list functions with @builder above them")
+    return _unread(str(name), item, place_of(item), flaw)
+
+
+_NO_PARTIAL = "write a small function that fills it in, with annotations and @builder above it"
+
+
+def _refused_callable(function: object, name: str) -> Optional[Flaw]:
+    if isinstance(inspect.unwrap(function) if callable(function) else function, functools.partial):
+        return Flaw("is a functools.partial, whose signature hides what was filled in", _NO_PARTIAL)
+    if isinstance(function, type):
+        return Flaw("is a class, not a function", f"write a function that returns a {name}, with @builder above it")
+    if not callable(function):
+        return Flaw("is a static or class method that is not bound", "list it as an attribute of its class")
+    return None
+
+
+# --- annotations -----------------------------------------------------------------------------------------------------
+
+
+def _hints(
+    function: Callable[..., object], names: List[str], *, local: Mapping[str, object]
+) -> Tuple[Mapping[str, object], Dict[str, Flaw]]:
+    """Resolve all annotations at once; if one of them cannot be, each by itself, so that it can be named."""
+    annotated = function if owner_of(function) is None else type(function).__call__  # type: ignore[operator]  # it is callable
+    try:
+        return get_type_hints(annotated, include_extras=True), {}
+    except Exception:  # noqa: BLE001  annotations are the user's code and may raise anything
+        raw = getattr(inspect.unwrap(annotated), "__annotations__", {})
+    scope = getattr(inspect.unwrap(annotated), "__globals__", {})
+    outer = local if "<locals>" in getattr(annotated, "__qualname__", "") else {}
+    near = {name: value for name, value in outer.items() if name not in scope}
+    hints: Dict[str, object] = {}
+    lost: Dict[str, Flaw] = {}
+    for name in [*names, "return"]:
+        one = SimpleNamespace(__annotations__={name: raw[name]} if name in raw else {})
+        try:
+            hints.update(get_type_hints(one, globalns=scope, localns=near, include_extras=True))
+        except Exception as error:  # noqa: BLE001  as above
+            lost[name] = _lost(name, error)
+    return hints, lost
+
+
+def _lost(name: str, error: Exception) -> Flaw:
+    where = "the return annotation" if name == "return" else f"the annotation of parameter {name}"
+    if isinstance(error, NameError):
+        missing = str(error).split("'")[1] if "'" in str(error) else str(error)
+        return Flaw(
+            f"{where} names {missing}, which is not defined when workflow() runs",
+            f"import {missing} at the top of the module, not under `if TYPE_CHECKING:`, or define it at module level",
+        )
+    return Flaw(f"{where} cannot be read ({type(error).__name__})", "write a class there; on Python before 3.10, unions as Union[A, B]")
+
+
+def _parameter(parameter: inspect.Parameter, hints: Mapping[str, object]) -> Union[Parameter, Flaw]:
+    name = parameter.name
+    if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
+        stars = "*" if parameter.kind is parameter.VAR_POSITIONAL else "**"
+        return Flaw(
+            f"{stars}{name} does not say which data it takes",
+            "give every data a parameter of its own; if a decorator hides them, let it use functools.wraps",
+        )
+    if name not in hints:
+        if name == "self":
+            return Flaw("it is a method without its instance", "list the bound method of an instance: instance.method")
+        return Flaw(f"parameter {name} has no annotation", f"annotate {name} with the class of its data")
+    has_default = parameter.default is not parameter.empty
+    default = parameter.default if has_default else None
+    keyword = name if parameter.kind is parameter.KEYWORD_ONLY else None
+    role, annotation = _role(hints[name], has_default=has_default)
+    if role is Role.CONTEXT:
+        return Parameter(role, None, default, keyword)
+    if is_data(annotation):
+        return Parameter(role, annotation, default, keyword)
+    refused = refusal(annotation)
+    assert refused is not None  # noqa: S101  what is not data has a refusal
+    return Flaw(f"parameter {name}: {told(annotation)} {refused.message}", refused.help)
+
+
+def _role(annotation: object, *, has_default: bool) -> Tuple[Role, object]:
+    """Return the role of a parameter, and its annotation without what told the role."""
+    if annotation is Context:
+        return Role.CONTEXT, annotation
+    inner = accessed(annotation)
+    if inner is not None:
+        return Role.ACCESSES, inner
+    parts = alternatives(annotation)
+    if len(parts) == 2 and None in parts:  # noqa: PLR2004  an Optional is a pair
+        return Role.OPTIONAL, next(part for part in parts if part is not None)
+    return (Role.OPTIONAL if has_default else Role.CONSUMES), annotation
+
+
+def _return(hints: Mapping[str, object]) -> Union[Tuple[Tuple[type, ...], bool], Flaw]:
+    if "return" not in hints:
+        return Flaw("it has no return annotation", "annotate what it returns with the class of its data")
+    parts = alternatives(hints["return"])
+    if parts == (None,):
+        return Flaw("it returns only None", "return a data that says what was done, such as MailSent")
+    produces = [part for part in parts if is_data(part)]
+    refused = list(_refused_parts(parts))
+    if refused:
+        return Flaw("; ".join(flaw.message for flaw in refused), refused[0].help)
+    return tuple(produces), None in parts
+
+
+def _refused_parts(parts: Tuple[object, ...]) -> Iterator[Flaw]:
+    for part in parts:
+        refused = None if part is None else refusal(part)
+        if refused is not None:
+            yield Flaw(f"it returns {told(part)}, which {refused.message}", refused.help)

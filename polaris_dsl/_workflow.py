@@ -1,0 +1,214 @@
+"""The facade: `workflow()` infers, analyzes and plans; `Workflow` runs in memory and can be varied for tests."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sys
+import uuid
+from typing import Any, Dict, Generic, Mapping, Optional, Sequence, Set, Tuple, TypeVar, Union, cast, overload
+
+import attrs
+from typing_extensions import Never, TypeForm, final
+
+from polaris_dsl._analyze import analyze
+from polaris_dsl._attempt import perform, prepare, raise_first
+from polaris_dsl._builder import Builder
+from polaris_dsl._feed import accept
+from polaris_dsl._front import Definition, define
+from polaris_dsl._graph import Graph, Place
+from polaris_dsl._infer import Signature
+from polaris_dsl._plan import Part, Plan, compile_plan
+from polaris_dsl._run import Run, run_of
+from polaris_dsl._state import State
+from polaris_dsl._wave import Wave
+from polaris_dsl.errors import BuilderError, DefinitionError, WorkflowError
+from polaris_dsl.stores import Built, Failed, Fed, Put
+
+TargetT = TypeVar("TargetT")
+InputT = TypeVar("InputT")
+
+AnyBuilder = Builder[..., object]
+"""An item of `builders=`."""
+
+
+@final
+@attrs.frozen(eq=False, repr=False)
+class Workflow(Generic[TargetT, InputT]):
+    """Builders put together, and proved to lead to the target. Made by `workflow`. Immutable; safe to share between threads.
+
+    Attributes:
+        name: what stores and messages call it.
+        target: the class, or the union of classes, that is wanted.
+        inputs: the classes that may be fed, in the order of `inputs=`.
+        builders: the builders, in the order of the list.
+    """
+
+    name: str
+    target: TypeForm[TargetT]
+    inputs: Tuple[type, ...]
+    builders: Tuple[AnyBuilder, ...]
+    _plan: Plan
+    _definition: Definition
+
+    def run(self, *data: InputT) -> Run[TargetT]:
+        """Run once, in memory and in this thread, on the data given; nothing is saved.
+
+        Returns a run that is complete, or paused and says what is missing.
+
+        Raises:
+            UnexpectedData: something is not an input.
+            BuilderError: builders raised; the error holds the run so far.
+
+        Example:
+            >>> import attrs
+            >>> from polaris_dsl import builder, workflow
+            >>> @attrs.frozen
+            ... class Name:
+            ...     text: str
+            >>> @attrs.frozen
+            ... class Greeting:
+            ...     text: str
+            >>> @builder
+            ... def greet(name: Name) -> Greeting:
+            ...     return Greeting(f"Good morning, {name.text}")
+            >>> workflow(target=Greeting, inputs=Name, builders=[greet]).run(Name("Ada")).result()
+            Greeting(text='Good morning, Ada')
+        """
+        return cast("Run[TargetT]", _run_in_memory(self._plan, data))
+
+    def replace(self, changes: Mapping[AnyBuilder, AnyBuilder], /) -> Workflow[TargetT, InputT]:
+        """Return a workflow in which some builders are exchanged, checked anew; for tests. It keeps its name.
+
+        Raises:
+            DefinitionError: a builder to exchange is not listed.
+            WorkflowError: the new whole cannot work.
+        """
+        absent = [f"{getattr(old, 'name', old)}" for old in changes if old not in self.builders]
+        if absent:
+            listed = ", ".join(builder.name for builder in self.builders)
+            raise DefinitionError(f"replace(): {', '.join(absent)} is not a builder of workflow {self.name}, which lists {listed}")
+        frame = sys._getframe(1)  # noqa: SLF001  the only way to the caller's line
+        return _checked(
+            target=self.target,
+            inputs=Union[self.inputs] if self.inputs else None,
+            builders=[changes.get(builder, builder) for builder in self.builders],
+            name=self.name,
+            place=Place(frame.f_code.co_filename, frame.f_lineno),
+            local=frame.f_locals,
+            known=dict(zip(self.builders, self._definition.signatures)),
+        )
+
+    def __repr__(self) -> str:
+        inputs = " | ".join(data.__name__ for data in self.inputs) or "no inputs"
+        names = " | ".join(self._plan.names(self._plan.target))
+        return f"<workflow {self.name}: {inputs} -> {names}, {len(self.builders)} builders>"
+
+
+@overload
+def workflow(
+    *, target: TypeForm[TargetT], builders: Sequence[AnyBuilder], name: Optional[str] = None
+) -> Workflow[TargetT, Never]: ...
+@overload
+def workflow(
+    *,
+    target: TypeForm[TargetT],
+    inputs: TypeForm[InputT],
+    builders: Sequence[AnyBuilder],
+    name: Optional[str] = None,
+) -> Workflow[TargetT, InputT]: ...
+def workflow(
+    *, target: object, builders: Sequence[AnyBuilder], inputs: object = None, name: Optional[str] = None
+) -> Workflow[object, object]:
+    """Put builders together, in any order, and prove that they lead to the target.
+
+    Args:
+        target: the class that is wanted; a union (`Completed | Declined`) is reached when any of it is there.
+        builders: what may run; all that they take is made by one of them or is an input.
+        inputs: the class, or the union of classes, that may be fed from outside; leave it out if there are none.
+        name: a directory of a store: at most 64 letters, digits, `_`, `.`, `-`. Default: the target's name, or names
+            joined by `-`.
+
+    Raises:
+        WorkflowError: it cannot work; the error holds every problem.
+    """
+    frame = sys._getframe(1)  # noqa: SLF001  the only way to the caller's line
+    place = Place(frame.f_code.co_filename, frame.f_lineno)
+    return _checked(
+        target=target, inputs=inputs, builders=builders, name=name, place=place, local=frame.f_locals, known={}
+    )
+
+
+def _checked(
+    *,
+    target: object,
+    inputs: object,
+    builders: Sequence[AnyBuilder],
+    name: Optional[str],
+    place: Place,
+    local: Mapping[str, object],
+    known: Mapping[AnyBuilder, Signature],
+) -> Workflow[Any, Any]:
+    definition = define(
+        target=target, inputs=inputs, builders=builders, name=name, place=place, local=local, known=known
+    )
+    graph = definition.graph
+    found = analyze(graph)
+    if found:
+        raise WorkflowError(graph.name, found)
+    parts = [_part(signature, definition.types) for signature in definition.signatures]
+    plan = compile_plan(graph, parts, types=definition.types, digest=_digest(graph))
+    return Workflow(
+        name=graph.name,
+        target=cast("TypeForm[object]", target),
+        inputs=tuple(definition.types[key] for key in graph.inputs),
+        builders=tuple(builders),
+        plan=plan,
+        definition=definition,
+    )
+
+
+def _part(signature: Signature, types: Mapping[str, type]) -> Part:
+    keys = {data: key for key, data in types.items()}
+    arguments = [
+        (None if parameter.data is None else keys[parameter.data], parameter.default, parameter.keyword)
+        for parameter in signature.parameters
+    ]
+    return Part(signature.function, signature.place, arguments)
+
+
+def _digest(graph: Graph) -> str:
+    """Return 16 hex digits that change when what builders take or make changes."""
+    names = {key: spec.name for key, spec in graph.data.items()}
+    facts = [
+        [spec.name, *([names[key] for key in keys] for keys in (spec.consumes, spec.optionals, spec.accesses, spec.produces))]
+        for spec in graph.builders
+    ]
+    text = json.dumps([[names[key] for key in graph.target], [names[key] for key in graph.inputs], sorted(facts)])
+    return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
+
+
+def _run_in_memory(plan: Plan, data: Sequence[object]) -> Run[object]:
+    fed = accept(plan, data)
+    run_id = uuid.uuid4().hex
+    state = State(plan, thaw=lambda _, body: body)
+    state.apply(Fed("", tuple(Put(name, body) for name, body in zip(plan.names(tuple(fed)), fed.values()))))
+    wave = Wave(state, tried={})
+    failures: Dict[int, BuilderError] = {}
+    built: Set[int] = set()
+    while wave.due:
+        call = wave.due.popleft()
+        attempt = prepare(state, call, run_id=run_id)
+        product = perform(plan, attempt, run_id=run_id)
+        name = plan.calls[call].name
+        if isinstance(product, BuilderError):
+            failures[call] = product
+            state.apply(Failed("", name, attempt.lineage, "", ""))
+        else:
+            put = () if product.slot is None else (Put(plan.data[product.slot].__name__, product.value),)
+            state.apply(Built("", name, attempt.lineage, put))
+            built.update(() if product.slot is None else (product.slot,))
+        wave.settle(call, finished=call not in failures)
+    run = run_of(state, run_id=run_id, built=built)
+    raise_first(failures, run)
+    return run

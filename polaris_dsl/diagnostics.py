@@ -1,0 +1,181 @@
+"""What the analyzer has to say: `Diagnostic`, the catalogue of codes, their text."""
+
+from __future__ import annotations
+
+import os
+from typing import Dict, Mapping, Sequence, Tuple
+
+import attrs
+from typing_extensions import Literal
+
+from polaris_dsl._graph import Item, Place
+
+__all__ = ["CATALOGUE", "Code", "Diagnostic", "render"]
+
+Code = Literal[
+    "bad-name",
+    "bad-target",
+    "bad-input",
+    "bad-builder",
+    "duplicate-builder",
+    "name-clash",
+    "missing-data",
+    "no-producer",
+    "cycle",
+    "ambiguous-producer",
+    "unreachable-target",
+    "dead-end",
+    "unreachable-builder",
+    "unused-input",
+]
+"""The codes, in the order in which diagnostics are told: causes before consequences."""
+
+CATALOGUE: Mapping[Code, str] = {
+    "bad-name": "the name of the workflow cannot be a directory",
+    "bad-target": "the target is not data",
+    "bad-input": "an input is not data",
+    "bad-builder": "a signature that cannot be read",
+    "duplicate-builder": "the same builder, or two of one name, listed twice",
+    "name-clash": "two data of one name",
+    "missing-data": "a data is taken that is neither an input nor produced by any listed builder",
+    "no-producer": "no listed builder produces the target",
+    "cycle": "builders wait for each other",
+    "ambiguous-producer": "in some world two builders can both produce the same data",
+    "unreachable-target": "in no world is the target available",
+    "dead-end": "a choice after which the target can never be available",
+    "unreachable-builder": "in no world are the builder's consumes all available",
+    "unused-input": "no builder takes an input",
+}
+"""What each code means, in half a sentence."""
+
+
+@attrs.frozen
+class Diagnostic:
+    """One problem of a workflow.
+
+    `file` and `line` are the place to mend: the `workflow(` call at runtime, the item of the list under mypy. `path` is
+    the shortest way from the problem to the target that it breaks, data and builders in turns. `help` is one line that
+    says what to do. `item` is the position in `builders=` or the argument that the diagnostic is about. `related` says
+    where the builders of the message are written: pairs of name and place.
+    """
+
+    code: Code
+    subject: str
+    message: str
+    file: str = ""
+    line: int = 0
+    path: Tuple[str, ...] = ()
+    help: str = ""
+    item: Item = "builders"
+    related: Tuple[Tuple[str, Place], ...] = ()
+
+    def __str__(self) -> str:
+        return render(self)
+
+
+def render(diagnostic: Diagnostic, /) -> str:
+    """Tell a diagnostic as compilers do: place, code and sentence on the first line, the rest indented below it.
+
+    Files below the current directory are shown relative to it, so that a terminal makes them clickable.
+    """
+    lines = [f"{_shown(Place(diagnostic.file, diagnostic.line))}: {diagnostic.code}: {diagnostic.message}"]
+    if diagnostic.path:
+        lines.append(f"path: {' -> '.join(diagnostic.path)}")
+    lines.extend(f"{name} is defined at {_shown(place)}" for name, place in diagnostic.related if place.file)
+    if diagnostic.help:
+        lines.append(f"help: {diagnostic.help}")
+    return "\n    ".join(lines)
+
+
+def _shown(place: Place) -> str:
+    here = os.getcwd() + os.sep
+    return str(attrs.evolve(place, file=place.file[len(here) :] if place.file.startswith(here) else place.file))
+
+
+# --- text: a sentence and a line of help for each code ---------------------------------------------------------------
+
+Text = Tuple[str, str]
+
+
+def _both(names: Sequence[str]) -> str:
+    """Join names as English does: `a`, `a and b`, `a, b and c`."""
+    return " and ".join(filter(None, [", ".join(names[:-1]), *names[-1:]]))
+
+
+_ROLES: Dict[str, str] = {"consumes": "consumes {}", "optionals": "takes {} as an optional", "accesses": "accesses {}"}
+
+
+def duplicate_builder(name: str, *, same: bool) -> Text:
+    """Two entries of one name."""
+    if same:
+        return f"{name} is listed twice", "remove one of the two"
+    return f"two builders are called {name}", 'give one of them another name: @builder(name="...")'
+
+
+def name_clash(name: str, *, modules: Sequence[str]) -> Text:
+    """Two data that a journal could not tell apart."""
+    where = f" ({_both(modules)})" if len(set(modules)) > 1 else ""
+    return f"two data are called {name}{where}", "rename one of them: a journal calls data by their class name"
+
+
+def missing_data(name: str, *, taker: str, role: str, others: Sequence[str], near: str, inputs: Sequence[str]) -> Text:
+    """A data that comes from nowhere."""
+    hint = near or f"list a builder that produces it, or feed it: inputs={' | '.join([*inputs, name])}"
+    also = f" (also taken by {_both(others)})" if others else ""
+    return f"{taker} {_ROLES[role].format(name)}, but it is no input and no listed builder produces it", hint + also
+
+
+def no_producer(name: str, *, takers: Sequence[str], near: str) -> Text:
+    """A target that nobody makes."""
+    also = f" (also taken by {_both(takers)})" if takers else ""
+    return f"no listed builder produces the target {name}", (near or f"list a builder that returns {name}") + also
+
+
+def cycle(loop: Sequence[str]) -> Text:
+    """A loop of builders."""
+    if len(loop) == 1:
+        return f"{loop[0]} waits for itself", "take its last product as Access[...], which never orders or triggers"
+    return (
+        f"{_both(loop)} wait for each other",
+        "break the loop: take one of its data as Access[...], which never orders or triggers",
+    )
+
+
+def ambiguous_producer(name: str, *, first: str, second: str, note: str) -> Text:
+    """A data with two makers at once."""
+    return (
+        f"{first} and {second} can both produce {name} in one run",
+        f"remove one of them, or make them consume different alternatives of one builder{note}",
+    )
+
+
+def unreachable_target(target: str, *, joint: str, conflict: Sequence[str]) -> Text:
+    """A target that no choice leads to."""
+    return (
+        f"{target} can never be reached: {joint} consumes {_both(conflict)}, which no choice of alternatives makes together",
+        f"take one of them as an optional, or split {joint} into one builder for each alternative",
+    )
+
+
+def dead_end(choices: Sequence[Tuple[str, str]], *, target: Sequence[str], note: str) -> Text:
+    """A choice, or a combination of choices, that leads nowhere."""
+    when = _both([f"{builder} returns {data}" for builder, data in choices])
+    last = choices[-1][1]
+    return (
+        f"when {when}, {' | '.join(target)} can never be reached",
+        f"list builders that lead from {last} to the target, or let it be an end: target={' | '.join([*target, last])}{note}",
+    )
+
+
+def unreachable_builder(name: str, *, conflict: Sequence[str]) -> Text:
+    """A builder that can never run."""
+    return (
+        f"{name} can never run: it consumes {_both(conflict)}, which no choice of alternatives makes together",
+        "take one of them as an optional, split the builder, or remove it",
+    )
+
+
+def unused_input(name: str, *, rest: Sequence[str]) -> Text:
+    """An input that goes nowhere."""
+    mended = f"inputs={' | '.join(rest)}" if rest else "leave out inputs="
+    return f"no listed builder takes the input {name}", f"remove it ({mended}), or list the builder that takes it"

@@ -1,0 +1,327 @@
+"""Every error that the library raises, in three families: definition, run, store."""
+
+from __future__ import annotations
+
+from typing import Dict, Mapping, Optional, Sequence, Tuple, Type, TypeVar
+
+from typing_extensions import Protocol, Self
+
+from polaris_dsl.diagnostics import Diagnostic, render
+
+T = TypeVar("T")
+
+__all__ = [
+    "BadRunId",
+    "BuilderError",
+    "CodecError",
+    "CommitUnknown",
+    "CorruptJournal",
+    "DefinitionError",
+    "IncompleteRun",
+    "NotWritten",
+    "PolarisError",
+    "RunError",
+    "RunLocked",
+    "RunSoFar",
+    "StoreError",
+    "UnexpectedData",
+    "UnknownRun",
+    "UnsafeStore",
+    "WorkflowError",
+    "WrongProduct",
+    "WrongWorkflow",
+]
+
+
+def _revive(cls: Type[PolarisError], state: Dict[str, object], cause: Optional[BaseException]) -> PolarisError:
+    error = cls.__new__(cls)
+    error.__dict__.update(state)
+    error.__cause__ = cause
+    return error
+
+
+class PolarisError(Exception):
+    """The root of all errors of this library: data in attributes, told in `str()`; survives pickling with its cause."""
+
+    def __reduce__(self) -> Tuple[object, ...]:
+        return _revive, (type(self), self.__dict__, self.__cause__)
+
+
+# --- definition ------------------------------------------------------------------------------------------------------
+
+
+class DefinitionError(PolarisError):
+    """Something is wrong with how builders or a workflow were written."""
+
+    def __init__(self, message: str) -> None:
+        self.message = message
+
+    def __str__(self) -> str:
+        return self.message
+
+
+class WorkflowError(DefinitionError):
+    """A workflow cannot work; `diagnostics` holds every problem, causes before consequences."""
+
+    def __init__(self, name: str, diagnostics: Sequence[Diagnostic]) -> None:
+        self.name = name
+        self.diagnostics = tuple(diagnostics)
+
+    def __str__(self) -> str:
+        count = len(self.diagnostics)
+        told = "\n\n".join(render(diagnostic) for diagnostic in self.diagnostics)
+        return f"workflow {self.name} has {count} problem{'s' if count > 1 else ''}\n\n{told}"
+
+
+# --- run -------------------------------------------------------------------------------------------------------------
+
+
+class RunSoFar(Protocol):
+    """What an error knows of a run: a `Run`, whatever its target."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def missing(self) -> Tuple[type, ...]: ...
+    @property
+    def silent(self) -> Tuple[str, ...]: ...
+    @property
+    def built(self) -> Mapping[type, object]: ...
+    def get(self, data: Type[T], /) -> Optional[T]: ...
+    def __getitem__(self, data: Type[T], /) -> T: ...
+    def __contains__(self, data: object, /) -> bool: ...
+
+
+class RunError(PolarisError):
+    """Something went wrong in one run."""
+
+
+class BuilderError(RunError):
+    """A builder raised; its exception is the `__cause__`.
+
+    Attributes:
+        builder: the name of the builder, the first in plan order of those that failed in this call.
+        run_id: the run.
+        place: file and line where the exception came from.
+        run: the run so far; what did not depend on the failure was built and kept. None on an error in `failures`.
+        failures: one error for each builder that failed in this call, in plan order, this one first.
+    """
+
+    run: RunSoFar
+
+    def __init__(self, *, builder: str, run_id: str, place: str) -> None:
+        self.builder = builder
+        self.run_id = run_id
+        self.place = place
+        self.failures: Tuple[BuilderError, ...] = (self,)
+
+    def _what(self) -> str:
+        cause = self.__cause__
+        told = "" if cause is None else f" raised {type(cause).__name__}: {cause}"
+        return f"builder {self.builder}{told or ' failed'}"
+
+    def __str__(self) -> str:
+        others = [error.builder for error in self.failures if error is not self]
+        also = f"\nalso failed: {', '.join(others)}" if others else ""
+        return (
+            f"{self._what()}\n  in run {self.run_id!r}, at {self.place}\n"
+            f"  its inputs are kept: the next call of run({self.run_id!r}) tries it again{also}"
+        )
+
+    def with_run(self, run: RunSoFar, failures: Sequence[BuilderError]) -> Self:
+        self.run = run
+        self.failures = tuple(failures)
+        return self
+
+
+class WrongProduct(BuilderError):
+    """A builder returned something other than what it declared.
+
+    Attributes:
+        declared: the names of what it may return.
+        returned: the name of the type that it returned; never the value.
+    """
+
+    def __init__(self, *, builder: str, run_id: str, place: str, declared: Sequence[str], returned: str) -> None:
+        super().__init__(builder=builder, run_id=run_id, place=place)
+        self.declared = tuple(declared)
+        self.returned = returned
+
+    def _what(self) -> str:
+        return (
+            f"builder {self.builder} declares {' | '.join(self.declared)} but returned {self.returned}"
+            " (data are matched by their exact class)"
+        )
+
+
+class UnexpectedData(RunError):
+    """What was fed cannot be taken, and nothing of that call was kept. Names types, never values.
+
+    Attributes:
+        workflow: the name of the workflow.
+        problems: one sentence for each value that cannot be taken.
+        inputs: the names of the data that may be fed.
+    """
+
+    def __init__(self, *, workflow: str, problems: Sequence[str], inputs: Sequence[str]) -> None:
+        self.workflow = workflow
+        self.problems = tuple(problems)
+        self.inputs = tuple(inputs)
+
+    def __str__(self) -> str:
+        takes = " | ".join(self.inputs) or "no inputs"
+        return f"{'; '.join(self.problems)}\n  workflow {self.workflow} takes {takes}; nothing of this call was kept"
+
+
+class IncompleteRun(RunError):
+    """The result of a run was asked for before its target was there.
+
+    Attributes:
+        run_id: the run.
+        target: the name of the target.
+        status: the status of the run.
+        missing: the inputs that it waits for.
+        silent: the builders that returned nothing, on the way to the target.
+    """
+
+    def __init__(
+        self, *, run_id: str, target: str, status: str, missing: Sequence[type], silent: Sequence[str]
+    ) -> None:
+        self.run_id = run_id
+        self.target = target
+        self.status = status
+        self.missing = tuple(missing)
+        self.silent = tuple(silent)
+
+    def __str__(self) -> str:
+        waits = []
+        if self.missing:
+            waits.append(f"it waits for {', '.join(data.__name__ for data in self.missing)}: feed it to the same run")
+        if self.silent:
+            waits.append(f"{', '.join(self.silent)} returned nothing: feed newer data to what it takes")
+        if not waits:
+            waits.append("call run() with the same run id to go on")
+        return f"run {self.run_id!r} is {self.status}: {self.target} is not there yet\n  " + "\n  ".join(waits)
+
+
+# --- store -----------------------------------------------------------------------------------------------------------
+
+
+class StoreError(PolarisError):
+    """Something is wrong with where runs are saved."""
+
+
+class UnknownRun(StoreError):
+    """There is no run of this id."""
+
+    def __init__(self, run_id: str, *, workflow: str) -> None:
+        self.run_id = run_id
+        self.workflow = workflow
+
+    def __str__(self) -> str:
+        return f"workflow {self.workflow} has no run {self.run_id!r} in this store\n  run() or feed() with data begins one"
+
+
+class BadRunId(StoreError):
+    """No store takes this run id."""
+
+    def __init__(self, run_id: object, *, why: str) -> None:
+        self.run_id = run_id
+        self.why = why
+
+    def __str__(self) -> str:
+        return f"a run id {self.why}: {self.run_id!r:.80}\n  use a text of 1 to 512 bytes in UTF-8, without NUL"
+
+
+class RunLocked(StoreError):
+    """Another thread or process is running this run.
+
+    Attributes:
+        run_id: the run.
+        holder: who holds it, such as `process 4711 on host shop-3`.
+        since: since when, as ISO 8601 in UTC.
+        kept: whether data fed in the same call was committed; the holder takes it up.
+    """
+
+    def __init__(self, run_id: str, *, holder: str, since: str, kept: bool = False) -> None:
+        self.run_id = run_id
+        self.holder = holder
+        self.since = since
+        self.kept = kept
+
+    def __str__(self) -> str:
+        kept = "\n  the data of this call was kept: the holder takes it up" if self.kept else ""
+        return f"run {self.run_id!r} is held by {self.holder} since {self.since}{kept}"
+
+
+class _FileError(StoreError):
+    def __init__(self, path: str, *, why: str) -> None:
+        self.path = path
+        self.why = why
+
+
+class WrongWorkflow(_FileError):
+    """A journal belongs to another workflow (`found`) than the one that reads it (`expected`)."""
+
+    def __init__(self, path: str, *, expected: str, found: str) -> None:
+        super().__init__(path, why=f"is a run of workflow {found}, not of {expected}")
+        self.expected = expected
+        self.found = found
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.why}\n  was the file moved, or the workflow renamed?"
+
+
+class CorruptJournal(_FileError):
+    """A journal was damaged: `path`, `line` (from 1) and `byte` (from 0) say where. Nothing of it was used."""
+
+    def __init__(self, path: str, *, line: int, byte: int, why: str) -> None:
+        super().__init__(path, why=why)
+        self.line = line
+        self.byte = byte
+
+    def __str__(self) -> str:
+        return (
+            f"{self.path}:{self.line}: byte {self.byte}: {self.why}\n"
+            "  nothing of it was used; restore the file, or cut it there with repair(), which keeps a copy"
+        )
+
+
+class NotWritten(_FileError):
+    """A commit failed and nothing of it was kept; the run is as it was before, and may be used on."""
+
+    def __str__(self) -> str:
+        return f"{self.path}: could not write: {self.why}\n  nothing of this commit was kept; the run may be used on"
+
+
+class CommitUnknown(_FileError):
+    """A commit may or may not be on disk; the next call on this run reads what is there and goes on from that."""
+
+    def __str__(self) -> str:
+        return (
+            f"{self.path}: could not sync: {self.why}\n"
+            "  the commit may or may not be kept; the next call on this run finds out"
+        )
+
+
+class UnsafeStore(_FileError):
+    """The place for a store cannot be trusted, or this system cannot keep its promise."""
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.why}"
+
+
+class CodecError(StoreError):
+    """A data cannot be turned into JSON, or JSON not into that data.
+
+    Attributes:
+        path: where in the data, such as `PaymentRequest.items[1].qty`.
+        why: what was expected, and the type (never the value) that was found.
+    """
+
+    def __init__(self, path: str, *, why: str) -> None:
+        self.path = path
+        self.why = why
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.why}"

@@ -1,0 +1,159 @@
+"""The lines of a journal as bytes: how they are written, chained and read back."""
+
+from __future__ import annotations
+
+import json
+from hashlib import blake2b
+from typing import Any, Dict, Mapping, Optional, Sequence, Tuple
+
+import attrs
+
+from polaris_dsl.stores._lines import Built, Failed, Fed, Line, Put, Rested, Started
+
+FORMAT = 1
+"""The format of the journals that are written, and the only one that is read."""
+
+_SEAL = b',"h":"0123456789abcdef"}'
+_H = slice(-18, -2)
+_quote = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+_value_at = json.JSONDecoder().raw_decode
+
+
+@attrs.frozen
+class Tip:
+    """Where a journal, or the trusted part of it, ends: number of lines, number of bytes, last link of the chain."""
+
+    n: int
+    size: int
+    h: bytes
+
+
+@attrs.frozen
+class Entry:
+    """A line as it was read, and which part of how many in its commit it is."""
+
+    line: Line
+    part: int
+    parts: int
+
+
+def start(run: str, /) -> Tip:
+    """Return the tip of the empty journal of a run: its chain begins with the run's own id."""
+    return Tip(0, 0, _digest(b"polaris1\0", run.encode()))
+
+
+def write(lines: Sequence[Line], /, *, behind: Tip) -> Tuple[bytes, Tip]:
+    """Return the bytes of one commit behind a tip, and the tip behind them.
+
+    Where a commit has several lines, each says which part of it it is, so that a reader takes all of them or none.
+
+    Raises:
+        ValueError: a body is more than one line of text.
+    """
+    n, size, h = behind.n, behind.size, behind.h
+    written = []
+    for part, line in enumerate(lines, 1):
+        n += 1
+        place = f',"part":[{part},{len(lines)}]' if len(lines) > 1 else ""
+        text = f'{{"n":{n},"at":{_quote(line.at)},{_fields(line)}{place}'
+        # A lone surrogate (of a file name, say) has no UTF-8: it is written as the escape that JSON has for it.
+        raw = text.encode("utf-8", "backslashreplace")
+        h = _digest(h, raw, b"}")
+        written.append(b'%b,"h":"%b"}\n' % (raw, h))
+        size += len(written[-1])
+    data = b"".join(written)
+    if data.count(b"\n") != len(lines):
+        raise ValueError("the JSON text of a data is one line")
+    return data, Tip(n, size, h)
+
+
+def read(raw: bytes, /, *, h: bytes) -> Optional[Entry]:
+    """Return the line that follows link `h` of the chain, given without its newline; None if it was damaged."""
+    if len(raw) <= len(_SEAL) or _digest(h, raw[: -len(_SEAL)], b"}") != raw[_H]:
+        return None
+    if raw[-len(_SEAL) : _H.start] != _SEAL[: _H.start] or raw[_H.stop :] != _SEAL[_H.stop :]:
+        return None
+    try:
+        fields = _parse(raw[: -len(_SEAL)].decode() + "}")
+        part, parts = fields.get("part", (1, 1))
+        return Entry(_line(fields), part, parts)
+    except (ValueError, LookupError, TypeError):
+        return None
+
+
+def link_of(raw: bytes, /) -> bytes:
+    """Return the link of the chain that a line claims, with which the next line is sealed."""
+    return raw[_H]
+
+
+def claimed(raw: bytes, /) -> Mapping[str, object]:
+    """Return what a line says of itself, whether or not it can be trusted; empty if it is not JSON."""
+    try:
+        fields = json.loads(raw)
+    except ValueError:
+        return {}
+    return fields if isinstance(fields, dict) else {}
+
+
+def _digest(*parts: bytes) -> bytes:
+    digest = blake2b(digest_size=8)
+    for part in parts:
+        digest.update(part)
+    return digest.hexdigest().encode()
+
+
+def _fields(line: Line) -> str:
+    """Write what a line says from its `op` on; the bodies of data are taken over as they are."""
+    if isinstance(line, Built):
+        kept = f',"kept":{_quote(line.kept)}' if line.kept else ""
+        return f'"op":"built","by":{_quote(line.by)},"in":{_quote(dict(line.inputs))},"put":{_puts(line.put)}{kept}'
+    if isinstance(line, Fed):
+        return f'"op":"feed","put":{_puts(line.put)}'
+    if isinstance(line, Started):
+        run, flow, graph = _quote(line.run), _quote(line.flow), _quote(line.graph)
+        return f'"op":"run","fmt":{FORMAT},"run":{run},"flow":{flow},"graph":{graph}'
+    if isinstance(line, Failed):
+        error = f'{{"type":{_quote(line.error)},"at":{_quote(line.place)}}}'
+        return f'"op":"failed","by":{_quote(line.by)},"in":{_quote(dict(line.inputs))},"err":{error}'
+    return f'"op":"rest","status":{_quote(line.status)}'
+
+
+def _puts(puts: Sequence[Put]) -> str:
+    return "[" + ",".join([f"[{_quote(put.name)},{put.body}]" for put in puts]) + "]"
+
+
+def _line(fields: Mapping[str, Any]) -> Line:
+    op, at = fields["op"], fields["at"]
+    if op == "built":
+        return Built(at, fields["by"], fields["in"], fields["put"], tuple(fields.get("kept", ())))
+    if op == "feed":
+        return Fed(at, fields["put"])
+    if op == "failed":
+        return Failed(at, fields["by"], fields["in"], fields["err"]["type"], fields["err"]["at"])
+    if op == "rest":
+        return Rested(at, fields["status"])
+    if op == "run" and fields["fmt"] == FORMAT:
+        return Started(at, fields["run"], fields["flow"], fields["graph"])
+    raise ValueError(op)
+
+
+def _parse(text: str) -> Dict[str, Any]:
+    """Read a sealed line: it has no blanks, and the text of its bodies must come back as it was."""
+    fields: Dict[str, Any] = {}
+    at = 0
+    while text[at] != "}":
+        key, at = _value_at(text, at + 1)
+        fields[key], at = (_puts_at if key == "put" else _value_at)(text, at + 1)
+    return fields
+
+
+def _puts_at(text: str, at: int) -> Tuple[Tuple[Put, ...], int]:
+    if text[at + 1] == "]":
+        return (), at + 2
+    puts = []
+    while text[at] != "]":
+        name, begin = _value_at(text, at + 2)
+        _, end = _value_at(text, begin + 1)
+        puts.append(Put(name, text[begin + 1 : end]))
+        at = end + 1
+    return tuple(puts), at + 1

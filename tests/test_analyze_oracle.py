@@ -1,0 +1,305 @@
+"""The analyzer against the brute force, on random graphs."""
+
+from __future__ import annotations
+
+import collections
+import os
+import pathlib
+import subprocess
+import sys
+from typing import Counter, List, Tuple
+
+import attrs
+import pytest
+from hypothesis import HealthCheck, event, example, given, settings
+from hypothesis import strategies as st
+from oracle_worlds import Mark, disagreement, expected, smallest_combinations, told_finding
+from test_oracle_itself import HAND_MADE, sketch
+
+from polaris_dsl._analyze import analyze
+from polaris_dsl._graph import BuilderSpec, DataSpec, Flaw, Graph
+from polaris_dsl.diagnostics import Diagnostic
+
+EXAMPLES = int(os.environ.get("POLARIS_EXAMPLES", "1500"))
+"""How many random graphs are compared; for the long form, POLARIS_EXAMPLES=100000."""
+
+thorough = settings(
+    max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
+)
+quick = settings(thorough, max_examples=EXAMPLES // 5)
+
+
+# --- random workflows ------------------------------------------------------------------------------------------------
+
+LETTERS = "ABCDEFGHIJKL"
+KEYS = tuple(f"app:{letter}" for letter in LETTERS)
+STRANGER = "old:"
+MOST_BUILDERS = 8
+MOST_WORLDS = 200
+
+
+@attrs.define
+class Sketch:
+    """A workflow while it is drawn."""
+
+    inputs: List[str]
+    builders: List[BuilderSpec] = attrs.field(factory=list)
+
+    @property
+    def known(self) -> List[str]:
+        made = [data for spec in self.builders for data in spec.produces]
+        return list(dict.fromkeys(self.inputs + made))
+
+    @property
+    def fresh(self) -> List[str]:
+        return [key for key in KEYS if key not in self.known]
+
+    @property
+    def loose_ends(self) -> List[str]:
+        taken = {data for spec in self.builders for data in spec.takes}
+        return [data for data in self.known if data not in taken and data not in self.inputs]
+
+    def add(self, consumes: List[str], produces: List[str]) -> None:
+        name = f"b{len(self.builders)}"
+        self.builders.append(BuilderSpec(name, consumes=tuple(consumes), produces=tuple(produces)))
+
+
+# A shape adds builders to what is there; each leaves the workflow as sound as it was, except by chance.
+
+
+def _chain(draw: st.DrawFn, flow: Sketch) -> None:
+    ends = flow.loose_ends or flow.known
+    flow.add([draw(st.sampled_from(ends))], flow.fresh[:1])
+
+
+def _join(draw: st.DrawFn, flow: Sketch) -> None:
+    flow.add(draw(st.lists(st.sampled_from(flow.known), min_size=1, max_size=3, unique=True)), flow.fresh[:1])
+
+
+def _branch(draw: st.DrawFn, flow: Sketch) -> None:
+    ends = flow.loose_ends or flow.known
+    flow.add([draw(st.sampled_from(ends))], flow.fresh[: draw(st.integers(2, 3))])
+
+
+def _merge(draw: st.DrawFn, flow: Sketch) -> None:
+    branching = [spec for spec in flow.builders if len(spec.produces) > 1]
+    if branching:
+        merged = flow.fresh[:1]
+        for alternative in draw(st.sampled_from(branching)).produces:
+            flow.add([alternative], merged)
+
+
+def _exclude(draw: st.DrawFn, flow: Sketch) -> None:
+    """Consume two alternatives of one builder at once: that never runs."""
+    branching = [spec for spec in flow.builders if len(spec.produces) > 1]
+    if branching:
+        flow.add(list(draw(st.sampled_from(branching)).produces[:2]), flow.fresh[:1])
+
+
+def _remake(draw: st.DrawFn, flow: Sketch) -> None:
+    consumed = draw(st.sampled_from(flow.known))
+    others = [data for data in flow.known if data != consumed]
+    flow.add([consumed], [draw(st.sampled_from(others))] if others else flow.fresh[:1])
+
+
+def _take_more(draw: st.DrawFn, flow: Sketch) -> None:
+    """Let a builder also take something made before it, in any way."""
+    at = draw(st.integers(0, len(flow.builders) - 1))
+    spec = flow.builders[at]
+    earlier = Sketch(flow.inputs, flow.builders[:at]).known
+    data = draw(st.sampled_from(earlier))
+    if data not in spec.takes:
+        flow.builders[at] = _with(spec, draw(st.sampled_from(TAKES)), data)
+
+
+TAKES = ("consumes", "optionals", "accesses")
+SHAPES = (_chain, _chain, _join, _branch, _branch, _branch, _merge, _merge, _exclude, _remake)
+
+
+def _with(spec: BuilderSpec, field: str, data: str) -> BuilderSpec:
+    return attrs.evolve(spec, **{field: (*getattr(spec, field), data)})
+
+
+# A slip is what a user gets wrong.
+
+
+def _forget(draw: st.DrawFn, graph: Graph) -> Graph:
+    at = draw(st.integers(0, len(graph.builders) - 1))
+    return attrs.evolve(graph, builders=graph.builders[:at] + graph.builders[at + 1 :])
+
+
+def _change(draw: st.DrawFn, graph: Graph, fields: Tuple[str, ...], keys: Tuple[str, ...]) -> Graph:
+    at = draw(st.integers(0, len(graph.builders) - 1))
+    changed = _with(graph.builders[at], draw(st.sampled_from(fields)), draw(st.sampled_from(keys)))
+    return _with_builder(graph, at, changed)
+
+
+def _with_builder(graph: Graph, at: int, spec: BuilderSpec) -> Graph:
+    return attrs.evolve(graph, builders=(*graph.builders[:at], spec, *graph.builders[at + 1 :]))
+
+
+def _take_anything(draw: st.DrawFn, graph: Graph) -> Graph:
+    return _change(draw, graph, TAKES, tuple(graph.data))
+
+
+def _wait_for_later(draw: st.DrawFn, graph: Graph) -> Graph:
+    made = tuple(data for spec in graph.builders for data in spec.produces)
+    return _change(draw, graph, ("consumes", "optionals"), made)
+
+
+def _make_more(draw: st.DrawFn, graph: Graph) -> Graph:
+    at = draw(st.integers(0, len(graph.builders) - 1))
+    spec = graph.builders[at]
+    free = [key for key in graph.data if key not in spec.produces]
+    return _with_builder(graph, at, _with(spec, "produces", draw(st.sampled_from(free))))
+
+
+def _list_twice(draw: st.DrawFn, graph: Graph) -> Graph:
+    again = draw(st.sampled_from(graph.builders))
+    if draw(st.booleans()):
+        again = attrs.evolve(draw(st.sampled_from(graph.builders)), name=again.name)
+    return attrs.evolve(graph, builders=(*graph.builders, again))
+
+
+def _mistake_for_another(draw: st.DrawFn, graph: Graph) -> Graph:
+    at = draw(st.integers(0, len(graph.builders) - 1))
+    spec = graph.builders[at]
+    field = draw(st.sampled_from([field for field in (*TAKES, "produces") if getattr(spec, field)]))
+    words = list(getattr(spec, field))
+    words[0] = STRANGER + graph.data[words[0]].name
+    return _with_builder(graph, at, attrs.evolve(spec, **{field: tuple(words)}))
+
+
+def _misname_input(draw: st.DrawFn, graph: Graph) -> Graph:
+    stranger = STRANGER + draw(st.sampled_from(LETTERS))
+    return _change(draw, attrs.evolve(graph, inputs=(*graph.inputs, stranger)), TAKES, (stranger,))
+
+
+def _write_badly(draw: st.DrawFn, graph: Graph) -> Graph:
+    at = draw(st.integers(0, len(graph.builders) - 1))
+    spec = attrs.evolve(graph.builders[at], flaw=Flaw("cannot be read"))
+    if draw(st.booleans()):
+        spec = attrs.evolve(spec, produces=spec.produces[:-1], product_known=False)
+    if draw(st.booleans()):
+        spec = attrs.evolve(spec, consumes=spec.consumes[:-1], reads_known=False)
+    return _with_builder(graph, at, spec)
+
+
+def _subclass(draw: st.DrawFn, graph: Graph) -> Graph:
+    one, other = draw(st.lists(st.sampled_from(sorted(graph.data)), min_size=2, max_size=2, unique=True))
+    return attrs.evolve(graph, data={**graph.data, one: attrs.evolve(graph.data[one], bases=(other,))})
+
+
+def _declare_more(draw: st.DrawFn, graph: Graph) -> Graph:
+    free = [key for key in graph.data if key not in graph.inputs]
+    return attrs.evolve(graph, inputs=(*graph.inputs, draw(st.sampled_from(free))))
+
+
+def _want_more(draw: st.DrawFn, graph: Graph) -> Graph:
+    free = [key for key in graph.data if key not in graph.target]
+    return attrs.evolve(graph, target=(*graph.target, draw(st.sampled_from(free))))
+
+
+SLIPS = (
+    _forget,
+    _take_anything,
+    _wait_for_later,
+    _make_more,
+    _list_twice,
+    _mistake_for_another,
+    _misname_input,
+    _write_badly,
+    _subclass,
+    _declare_more,
+    _want_more,
+)
+
+
+@st.composite
+def workflows(draw: st.DrawFn) -> Graph:
+    """Draw a workflow of one to eight builders with at most 200 worlds that a user might have written."""
+    flow = Sketch(list(KEYS[: draw(st.integers(1, 2))]))
+    size = draw(st.sampled_from((1, 2, 3, 4, 4, 5, 5, 6, 6, 7, 7)))
+    while len(flow.builders) < size and len(flow.fresh) > 2:
+        draw(st.sampled_from(SHAPES))(draw, flow)
+    for _ in range(draw(st.sampled_from((0, 0, 1, 2)))):
+        _take_more(draw, flow)
+    graph = _finished(draw, flow)
+    for slip in draw(st.lists(st.sampled_from(SLIPS), max_size=2)) if draw(st.booleans()) else ():
+        changed = slip(draw, graph)
+        graph = changed if changed.builders and _count_worlds(changed) <= MOST_WORLDS else graph
+    return attrs.evolve(graph, builders=tuple(draw(st.permutations(graph.builders[:MOST_BUILDERS]))))
+
+
+def _finished(draw: st.DrawFn, flow: Sketch) -> Graph:
+    ends = flow.loose_ends or flow.known[-1:]
+    some = draw(st.lists(st.sampled_from(ends), min_size=1, unique=True))
+    target = draw(st.sampled_from((ends, ends, some, flow.known[-1:])))
+    if draw(st.integers(0, 9)):
+        taken = {data for spec in flow.builders for data in spec.takes}
+        flow.inputs = [data for data in flow.inputs if data in taken]
+    data = {key: DataSpec(key[4:], module=key[:3]) for letter in LETTERS for key in (f"app:{letter}", STRANGER + letter)}
+    return Graph("flow", tuple(target), tuple(flow.inputs), tuple(flow.builders), data)
+
+
+def _count_worlds(graph: Graph) -> int:
+    count = 1
+    for spec in graph.builders:
+        count *= max(1, len(spec.produces))
+    return count
+
+
+def marks(diagnostics: Tuple[Diagnostic, ...]) -> List[Mark]:
+    shown = {"dead-end": slice(None), "cycle": slice(0, -1, 2)}
+    return [(d.code, d.subject, d.item, d.path[shown.get(d.code, slice(0))]) for d in diagnostics]
+
+
+# --- against the brute force -----------------------------------------------------------------------------------------
+
+
+@thorough
+@given(workflows())
+def test_the_analyzer_finds_what_the_brute_force_finds(graph: Graph) -> None:
+    wanted = expected(graph)
+    for finding in wanted or [None]:
+        event("clean" if finding is None else next(iter(finding))[0])
+    assert disagreement(marks(analyze(graph)), wanted) == ""
+
+
+@pytest.mark.parametrize("title", HAND_MADE)
+def test_the_analyzer_gives_the_answer_that_was_worked_out_by_hand(title: str) -> None:
+    graph, _ = HAND_MADE[title]
+    assert disagreement(marks(analyze(graph)), expected(graph)) == ""
+
+
+SHARES = {
+    "clean": 0.2,
+    "missing-data": 0.08,
+    "no-producer": 0.03,
+    "unreachable-target": 0.02,
+    "dead-end": 0.1,
+    "dead-end of several choices": 0.003,
+    "unreachable-builder": 0.02,
+    "ambiguous-producer": 0.08,
+    "cycle": 0.05,
+    "unused-input": 0.03,
+    "duplicate-builder": 0.02,
+    "name-clash": 0.01,
+    "bad-builder": 0.05,
+}
+"""The least share of random graphs with each code, and of those that are clean."""
+
+
+def test_random_graphs_have_every_code_in_a_decent_share() -> None:
+    counts: Counter[str] = collections.Counter()
+
+    @settings(quick, max_examples=600, derandomize=True, database=None)
+    @given(workflows())
+    def count(graph: Graph) -> None:
+        findings = [next(iter(finding)) for finding in expected(graph)]
+        kinds = {code + " of several choices" * (code == "dead-end" and len(shown) > 2) for code, *_, shown in findings}
+        counts.update(kinds or {"clean"})
+        counts["drawn"] += 1
+
+    count()
+    assert [(code, counts[code]) for code, share in SHARES.items() if counts[code] < share * counts["drawn"]] == []

@@ -1,0 +1,122 @@
+"""Holds the rules of the house that no linter knows; the layers are import-linter's."""
+
+from __future__ import annotations
+
+import ast
+import io
+import re
+import subprocess
+import sys
+import tokenize
+from pathlib import Path
+from typing import Iterator, List, Set
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+MODULES = sorted((ROOT / "polaris_dsl").rglob("*.py"))
+TOLD = [*MODULES, *sorted(path for folder in ("examples", "docs") for path in (ROOT / folder).rglob("*.[mp][dy]"))]
+
+MOST_LINES = 400
+EXTRAS = {"cryptography", "hypothesis", "msgspec", "mypy", "pydantic", "pytest", "rich"}
+AVOIDED = re.compile(
+    r"(?<![a-z])(step|task|node|job|provider|asset|artifact|pipeline|dag|session|snapshot|backend|serializer|listener)s?"
+    r"(?![a-z])",
+    re.IGNORECASE,
+)
+
+of_each_module = pytest.mark.parametrize("module", MODULES, ids=lambda path: path.relative_to(ROOT).as_posix())
+
+
+def tree_of(module: Path) -> ast.Module:
+    return ast.parse(module.read_text(encoding="utf-8"))
+
+
+def names_in(tree: ast.Module) -> Set[str]:
+    """Return every name and attribute that a module's code mentions."""
+    names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+    return names | {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+
+
+def imported_by(tree: ast.Module) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "imports are absolute"
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def words_of(source: str) -> Iterator[str]:
+    """Yield the words of names, texts and comments: `StepList` and `step_list` are two words each."""
+    for token in tokenize.generate_tokens(io.StringIO(source).readline):
+        yield from re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])", token.string)
+
+
+def avoided_in(words: Iterator[str]) -> List[str]:
+    return [word for word in words if AVOIDED.fullmatch(word)]
+
+
+@of_each_module
+def test_a_module_says_its_one_job_in_its_first_line(module: Path) -> None:
+    told = ast.get_docstring(tree_of(module))
+    assert told
+    assert module.read_text(encoding="utf-8").startswith('"""')
+    assert told.splitlines()[0].endswith(".")
+
+
+@of_each_module
+def test_a_module_is_short(module: Path) -> None:
+    assert len(module.read_text(encoding="utf-8").splitlines()) <= MOST_LINES
+
+
+@of_each_module
+def test_only_one_module_looks_at_the_python_version(module: Path) -> None:
+    assert module.name == "_compat.py" or not {"version_info", "hexversion", "python_version"} & names_in(
+        tree_of(module)
+    )
+
+
+@of_each_module
+def test_imports_are_real_and_never_hidden_from_the_run_time(module: Path) -> None:
+    assert "TYPE_CHECKING" not in names_in(tree_of(module))
+
+
+@of_each_module
+def test_no_module_imports_the_top_of_the_package(module: Path) -> None:
+    names = {name for name in imported_by(tree_of(module)) if name.startswith("polaris_dsl")}
+    siblings = {path.stem for path in MODULES} | {path.parent.name for path in MODULES}
+    assert all(name.split(".")[1] in siblings for name in names if module.name != "__init__.py")
+
+
+@of_each_module
+def test_a_public_module_says_what_it_exports(module: Path) -> None:
+    private = any(part.startswith("_") and part != "__init__.py" for part in module.relative_to(ROOT).parts)
+    assert private or any(
+        isinstance(node, ast.Assign) and [ast.dump(target) for target in node.targets] == [ast.dump(ALL)]
+        for node in tree_of(module).body
+    )
+
+
+ALL = ast.Name(id="__all__", ctx=ast.Store())
+
+
+@pytest.mark.parametrize("page", TOLD, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_there_is_one_word_for_each_concept(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    words = words_of(text) if page.suffix == ".py" else iter(re.findall(r"\w+", text))
+    assert avoided_in(words) == []
+
+
+def test_avoided_words_are_found_within_names_and_not_within_other_words() -> None:
+    assert avoided_in(words_of("class TaskList: next_step = 'Nodes and the DAG'  # a job")) == [
+        *("Task", "step", "Nodes", "DAG", "job")
+    ]
+    assert avoided_in(words_of("multitasking, stepped, nodejs, jobless = 'unsessioned'")) == []
+
+
+def test_nothing_is_loaded_that_is_not_needed() -> None:
+    code = "import sys, polaris_dsl.testing; print(*sorted({name.partition('.')[0] for name in sys.modules}))"
+    code = code if (ROOT / "polaris_dsl" / "testing.py").exists() else code.replace(".testing", "")
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert not EXTRAS & set(done.stdout.split())

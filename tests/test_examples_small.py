@@ -1,0 +1,79 @@
+"""Runs the small examples as their reader does: the real file, in a process of its own."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+EXAMPLES = Path(__file__).parent.parent / "examples"
+
+CAB_RIDE = """
+Mira asks for a cab
+  built      StartCode
+  paused     waits for DriverAccepted, DriverArrived, CodeEntered, RideEnded
+
+Ben accepts the ride
+  built      -
+  paused     waits for DriverArrived, CodeEntered, RideEnded
+
+Ben arrives, a minute early
+  built      -
+  paused     waits for CodeEntered, RideEnded
+
+Ben types a wrong code
+  built      -
+  paused     waits for RideEnded
+
+Mira tells him the right one
+  built      RideStarted
+  paused     waits for RideEnded
+
+The ride ends at the harbour
+  built      Fare, Payment, Receipt
+  complete   Old Mill to Harbour with Ben: 19.05 paid
+
+The next day, Mira rates it
+  built      Receipt
+  complete   Old Mill to Harbour with Ben: 19.05 paid, rated *****
+
+the wallet was charged 1 time(s)
+"""
+
+
+def printed_by(example: str, folder: Path) -> str:
+    done = subprocess.run(
+        [sys.executable, "-W", "error", str(EXAMPLES / example)],
+        cwd=str(folder),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout
+
+
+def test_the_cab_ride_tells_its_story_and_charges_once(tmp_path: Path) -> None:
+    assert printed_by("cab_ride.py", tmp_path) == CAB_RIDE
+
+
+def test_the_home_page_is_complete(tmp_path: Path) -> None:
+    assert printed_by("home_page.py", tmp_path).splitlines()[:3] == [
+        "Autumn sale. Good morning, user 7: sunny in Porto.",
+        "2 unread, 1 order on its way, 3 items in the cart.",
+        "You may like tea and a kettle, with free delivery.",
+    ]
+
+
+def test_the_home_page_takes_as_long_as_its_critical_path_and_not_as_all_its_sources(tmp_path: Path) -> None:
+    text = printed_by("home_page.py", tmp_path)
+    path = re.search(r"path: load_profile \((\d+) ms\) -> recommend \((\d+) ms\) -> put_together \(0 ms\)", text)
+    times = re.search(r"all at once: (\d+) ms; one after the other: (\d+) ms", text)
+    assert path is not None
+    assert times is not None
+    on_path_ms, at_once_ms, one_by_one_ms = sum(map(int, path.groups())), int(times[1]), int(times[2])
+    assert one_by_one_ms >= 830
+    assert on_path_ms <= at_once_ms + 2
+    assert at_once_ms < one_by_one_ms * 2 / 3
