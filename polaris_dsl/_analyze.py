@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from functools import reduce
 from itertools import combinations
+from operator import and_
 from typing import Dict, Iterator, List, Mapping, Sequence, Set, Tuple
 
 from polaris_dsl import diagnostics as say
@@ -19,7 +21,12 @@ def analyze(graph: Graph, /) -> Tuple[Diagnostic, ...]:
     survey = survey_of(graph)
     missing = _missing(survey)
     unmade = [data for data in graph.target if not survey.made(data)]
-    found = [*_argument_flaws(graph), *_builder_flaws(survey), *_duplicates(survey), *_name_clashes(survey, set(missing))]
+    found = [
+        *_argument_flaws(graph),
+        *_builder_flaws(survey),
+        *_duplicates(survey),
+        *_name_clashes(survey, set(missing)),
+    ]
     if survey.products_known:
         found += _missing_data(survey, missing)
         found += _no_producer(survey, unmade, missing)
@@ -41,7 +48,12 @@ def analyze(graph: Graph, /) -> Tuple[Diagnostic, ...]:
 
 
 def _argument_flaws(graph: Graph) -> Iterator[Diagnostic]:
-    codes: Dict[str, Code] = {"name": "bad-name", "target": "bad-target", "inputs": "bad-input", "builders": "bad-builder"}
+    codes: Dict[str, Code] = {
+        "name": "bad-name",
+        "target": "bad-target",
+        "inputs": "bad-input",
+        "builders": "bad-builder",
+    }
     for argument, subject, flaw in graph.flaws:
         place = graph.places.get(argument, Place(""))
         yield Diagnostic(codes[argument], subject, flaw.message, place.file, place.line, (), flaw.help, argument)
@@ -73,7 +85,7 @@ def _name_clashes(survey: Survey, missing: Set[str]) -> Iterator[Diagnostic]:
             by_name.setdefault(survey.name(data), []).append(data)
     for name, keys in by_name.items():
         if len(keys) > 1:
-            modules = [graph.data[key].module for key in keys]
+            modules = [graph.about(key).module for key in keys]
             yield survey.put("name-clash", name, say.name_clash(name, modules=modules), item="builders")
 
 
@@ -94,7 +106,9 @@ def _missing_data(survey: Survey, missing: Mapping[str, Sequence[int]]) -> Itera
     for data, takers in missing.items():
         if data not in graph.target:
             first, others = takers[0], [graph.builders[at].name for at in takers[1:]]
-            role = next(role for role in ("consumes", "optionals", "accesses") if data in getattr(graph.builders[first], role))
+            role = next(
+                role for role in ("consumes", "optionals", "accesses") if data in getattr(graph.builders[first], role)
+            )
             text = say.missing_data(
                 survey.name(data),
                 taker=graph.builders[first].name,
@@ -103,12 +117,12 @@ def _missing_data(survey: Survey, missing: Mapping[str, Sequence[int]]) -> Itera
                 near=near_miss(graph, data, taker=first),
                 inputs=survey.names(graph.inputs),
             )
-            yield survey.put("missing-data", survey.name(data), text, item=first, path=survey.way(data, first), about=[first])
+            yield survey.put(
+                "missing-data", survey.name(data), text, item=first, path=survey.way(data, first), about=[first]
+            )
 
 
-def _no_producer(
-    survey: Survey, unmade: Sequence[str], missing: Mapping[str, Sequence[int]]
-) -> Iterator[Diagnostic]:
+def _no_producer(survey: Survey, unmade: Sequence[str], missing: Mapping[str, Sequence[int]]) -> Iterator[Diagnostic]:
     for data in unmade:
         takers = [survey.graph.builders[at].name for at in missing.get(data, ())]
         text = say.no_producer(survey.name(data), takers=takers, near=near_miss(survey.graph, data, taker=None))
@@ -120,7 +134,9 @@ def _unused_inputs(survey: Survey) -> Iterator[Diagnostic]:
     for data in survey.graph.inputs:
         if data not in taken:
             rest = [survey.name(other) for other in survey.graph.inputs if other != data]
-            yield survey.put("unused-input", survey.name(data), say.unused_input(survey.name(data), rest=rest), item="inputs")
+            yield survey.put(
+                "unused-input", survey.name(data), say.unused_input(survey.name(data), rest=rest), item="inputs"
+            )
 
 
 # --- what cannot work ------------------------------------------------------------------------------------------------
@@ -138,7 +154,7 @@ def _cycles(survey: Survey) -> Iterator[Diagnostic]:
         yield survey.put("cycle", subject, text, item=first, path=[*path, subject], about=group.loop)
 
 
-def _worlds(survey: _Survey, absent: Set[str]) -> Worlds:
+def _worlds(survey: Survey, absent: Set[str]) -> Worlds:
     """Judge all worlds; what is missing or on a cycle counts as present, so that one cause is told once."""
     sound = survey.sound
     looped = {data for group in survey.cycles for at in group.members for data in sound[at].produces}
@@ -214,20 +230,22 @@ def _dead_ends(survey: Survey, worlds: Worlds) -> List[Diagnostic]:
         for choice in single:
             unexplained &= ~active[choice]
         if unexplained:
-            found.append(_dead_end(survey, _smallest_combination(active, reached, unexplained), note=""))
+            # A choice of a builder that is reached in failing worlds only lies behind a dead end, and is no cause of one.
+            causes = {choice: mask for choice, mask in active.items() if choice[0] in saved}
+            found.append(_dead_end(survey, _smallest_combination(causes, reached, unexplained), note=""))
     return found
 
 
 def _smallest_combination(active: Mapping[Choice, int], reached: int, unexplained: int) -> Sequence[Choice]:
     """Return the fewest choices that, together, fail in every world and explain one that nothing else explains."""
-    for size in range(2, len(active)):
-        for some in combinations(active, size):
-            mask = unexplained | reached
-            for choice in some:
-                mask &= active[choice]
-            if mask and not mask & reached:
-                return some
-    return tuple(active)
+    sizes = range(2, len(active) + 1)
+    return next(
+        some
+        for size in sizes
+        for some in combinations(active, size)
+        for mask in [reduce(and_, map(active.__getitem__, some))]
+        if mask & unexplained and not mask & reached
+    )
 
 
 def _dead_end(survey: Survey, choices: Sequence[Choice], *, note: str) -> Diagnostic:
@@ -244,7 +262,7 @@ def _unreachable_builders(survey: Survey, worlds: Worlds, *, target_told: bool) 
     explained: Set[int] = set()
     for at in worlds.reach:  # in an order in which causes come first
         if not worlds.possible(worlds.reach[at]):
-            if target_told and at in towards or _is_consequence(survey, worlds, at, causes=told | explained):
+            if (target_told and at in towards) or _is_consequence(survey, worlds, at, causes=told | explained):
                 explained.add(at)
             elif at not in towards:
                 told.add(at)

@@ -8,7 +8,7 @@ import inspect
 import json
 import logging
 import traceback
-from typing import Any, Callable, Dict, List, Mapping, Optional, Tuple, Union
+from typing import Dict, List, Mapping, Optional, Tuple, Union
 
 import attrs
 

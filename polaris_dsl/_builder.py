@@ -177,9 +177,11 @@ def builder(
 def builder_of(function: Callable[P, R], /, *, name: Optional[str]) -> Builder[P, R]:
     """Make a builder, or say what cannot be one."""
     if isinstance(function, Builder):
-        return cast("Builder[P, R]", Builder(function.function, name=name or function._given))  # noqa: SLF001  its own class
+        return cast("Builder[P, R]", Builder(function.function, name=function._given if name is None else name))  # noqa: SLF001  its own class
     if not callable(function) and not hasattr(function, "__get__"):
-        raise DefinitionError(f"@builder goes above a function or a method, not on a value of type {type(function).__name__}")
+        raise DefinitionError(
+            f"@builder goes above a function or a method, not on a value of type {type(function).__name__}"
+        )
     return Builder(function, name=name)
 
 

@@ -3,21 +3,14 @@
 from __future__ import annotations
 
 import base64
-import inspect
 import json
 import math
-import sys
-import types
 from datetime import date, datetime, time, timedelta, timezone
 from decimal import Decimal
-from enum import Enum, Flag
-from typing import Callable, Dict, Final, Iterable, List, Mapping, Optional, Sequence, Tuple, Union
+from typing import Callable, Iterable, List, Mapping, Optional, Union
 from uuid import UUID
 
 import attrs
-from cattrs import Converter
-from cattrs.gen import make_dict_structure_fn_from_attrs, make_dict_unstructure_fn_from_attrs
-from typing_extensions import Annotated, Literal, get_args, get_origin, get_type_hints
 
 Hook = Callable[[object], object]
 Make = Callable[..., object]

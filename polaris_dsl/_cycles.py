@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import deque
-from graphlib import CycleError, TopologicalSorter
 from typing import Dict, Iterable, List, Mapping, Optional, Sequence, Set, Tuple
 
 import attrs
+from graphlib import CycleError, TopologicalSorter
 
 Edges = Mapping[int, Iterable[int]]
 """For each builder, by position, those that it waits for."""

@@ -13,7 +13,7 @@ from polaris_dsl._compat import UNIONS
 from polaris_dsl._graph import Flaw
 
 _SCALAR_MODULES = frozenset(
-    "builtins collections collections.abc datetime decimal enum fractions ipaddress numbers pathlib typing uuid".split()
+    ["builtins", "collections", "collections.abc", "datetime", "decimal", "enum", "fractions", "ipaddress", "numbers", "pathlib", "typing", "uuid"]
 )
 _NO_TYPES = (type(None), None)
 
@@ -78,11 +78,15 @@ def _refused_class(data: type) -> Optional[Flaw]:
     if issubclass(data, (Builder, type)):
         return Flaw("is part of a definition, not a value that flows", "name the class that is meant")
     if is_typeddict(data):
-        return Flaw("is a TypedDict, whose values are plain dicts and cannot be told apart", _instead("a dataclass", data))
+        return Flaw(
+            "is a TypedDict, whose values are plain dicts and cannot be told apart", _instead("a dataclass", data)
+        )
     if is_protocol(data):
         return Flaw("is a Protocol, and data are matched by their exact class", "name the class that implements it")
     if inspect.isabstract(data):
-        return Flaw("is an abstract class, and data are matched by their exact class", "name the class that implements it")
+        return Flaw(
+            "is an abstract class, and data are matched by their exact class", "name the class that implements it"
+        )
     # A class made by exec() may claim to be of `builtins`: it is only what that module really offers under its name.
     if data.__module__ in _SCALAR_MODULES and getattr(sys.modules[data.__module__], data.__name__, None) is data:
         return Flaw("is a bare scalar or container, which a flow can have many of", _WRAP)
@@ -98,7 +102,9 @@ def _refused_form(annotation: object) -> Flaw:
     if hasattr(annotation, "__supertype__"):
         return Flaw("is a NewType, whose values cannot be told apart when fed", _instead("a class", annotation))
     if origin in UNIONS:
-        return Flaw("is a choice of several classes, where one data is meant", "take each of them as an optional of its own")
+        return Flaw(
+            "is a choice of several classes, where one data is meant", "take each of them as an optional of its own"
+        )
     if isinstance(annotation, (str, ForwardRef)):
         return Flaw("is a text, not a class", "write the class itself")
     if origin is not None:

@@ -21,8 +21,8 @@ _LOGGER = logging.getLogger("polaris_dsl")
 class Execution:
     """One call of `Executor.run`, while it holds the run lock.
 
-    Two locks. `_lock` guards the state and the wave, and is held for a few lines at a time, never while a builder runs or a
-    disk is written to. `_commit_lock` puts commits in a row: state changes only under both, in the order of the journal.
+    Two locks. `_lock` guards the state and the wave, and is held for a few lines at a time, never while a builder runs
+    or a disk is written to. `_commit_lock` puts commits in a row: the state changes in the order of the journal.
     """
 
     def __init__(
@@ -181,8 +181,10 @@ class Execution:
         self.failures[attempt.call] = error
         self._commit(lambda: Failed(self._now(), by, attempt.lineage, kind, error.place))
 
-    def _commit(self, line_of: Callable[[], Optional[Line]], *, slot: Optional[int] = None, value: object = None) -> bool:
-        """Commit one line, then apply it. `line_of` makes it, anew whenever others were faster; None: not needed any more."""
+    def _commit(
+        self, line_of: Callable[[], Optional[Line]], *, slot: Optional[int] = None, value: object = None
+    ) -> bool:
+        """Commit one line, then apply it. `line_of` makes it, anew whenever others were faster; None: not needed."""
         with self._commit_lock:
             while True:
                 line = line_of()

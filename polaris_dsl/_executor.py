@@ -50,7 +50,8 @@ class Executor(Generic[TargetT, InputT]):
         store: where runs are saved; default: a `MemoryStore` of its own, whose runs end with it.
         max_workers: how many builders of one run are run at once, the caller's thread included; 1 is sequential.
             Default: the number of processors and four more, at most 32.
-        pool: lends threads in place of the executor's own: any thread-like `concurrent.futures.Executor`. It is not closed.
+        pool: lends threads in place of the executor's own: any thread-like `concurrent.futures.Executor`, which is not
+            closed. Default: threads of its own, begun when two builders are first due at once.
 
     Raises:
         DefinitionError: an argument makes no sense.
@@ -86,9 +87,10 @@ class Executor(Generic[TargetT, InputT]):
         pool: Optional[Pool] = None,
     ) -> None:
         if not isinstance(workflow, Workflow):
-            raise DefinitionError(f"Executor takes a workflow, as workflow(...) returns it, not a {type(workflow).__name__}")
+            kind = type(workflow).__name__
+            raise DefinitionError(f"Executor takes a workflow, as workflow(...) returns it, not a {kind}")
         if max_workers is not None and (not isinstance(max_workers, int) or max_workers < 1):
-            raise DefinitionError(f"max_workers is how many builders run at once: a number from 1, not {max_workers!r:.80}")
+            raise DefinitionError(f"max_workers= takes a number from 1, not {max_workers!r:.80}")
         store = MemoryStore() if store is None else store
         self.workflow = workflow
         self._plan = workflow._plan  # noqa: SLF001  facade and executor are one
@@ -99,7 +101,7 @@ class Executor(Generic[TargetT, InputT]):
                 codec.check(data)
             self._bodies = Encoded(codec)
         self._journals = store.open(workflow.name)
-        self._max_workers = max_workers or min(32, (os.cpu_count() or 1) + 4)
+        self._max_workers = min(32, (os.cpu_count() or 1) + 4) if max_workers is None else max_workers
         self._lent_pool = pool
         self._own_pool: Optional[Pool] = None
         self._pool_lock = Lock()
@@ -110,8 +112,8 @@ class Executor(Generic[TargetT, InputT]):
         """Feed data to a run, which begins with its first call, and run what is due.
 
         The data is committed before the first builder runs, and each result before any other builder sees it. Where
-        another thread or process is running that run, the data is committed at once, the holder takes it up, and this call
-        waits its turn.
+        another thread or process is running that run, the data is committed at once, the holder takes it up, and this
+        call waits its turn.
 
         Args:
             run_id: 1 to 512 bytes in UTF-8, without NUL.
@@ -123,7 +125,8 @@ class Executor(Generic[TargetT, InputT]):
 
         Raises:
             UnexpectedData: something is not an input; nothing of this call was kept.
-            BuilderError: builders raised. What did not depend on them was built and kept; the next call tries them again.
+            BuilderError: builders raised. What did not depend on them was built and kept; the next call tries them
+                again.
             RunLocked: another held the run for `wait_s`; its `kept` says that the data was committed.
             StoreError: the store failed; see its subclasses.
         """
@@ -247,7 +250,8 @@ class Executor(Generic[TargetT, InputT]):
             return self._lent_pool
         with self._pool_lock:
             if self._own_pool is None:
-                self._own_pool = ThreadPoolExecutor(self._max_workers - 1, thread_name_prefix=f"polaris-{self.workflow.name}")
+                prefix = f"polaris-{self.workflow.name}"
+                self._own_pool = ThreadPoolExecutor(self._max_workers - 1, thread_name_prefix=prefix)
             return self._own_pool
 
     def close(self) -> None:

@@ -34,11 +34,11 @@ def _problem(plan: Plan, value: object, slot: Optional[int]) -> Optional[str]:
         return f"{value.__name__} is a class: feed a value of it, {value.__name__}(...)"
     if slot in plan.inputs:
         return None
-    for wanted in plan.inputs:
-        if isinstance(value, plan.data[wanted]):
-            return f"{name} is a subclass of the input {plan.data[wanted].__name__}, and data are matched by their exact class"
-        if plan.data[wanted].__name__ == name:
-            return f"{name} is another class of that name ({type(value).__module__}, not {plan.data[wanted].__module__})"
+    for wanted in (plan.data[slot] for slot in plan.inputs):
+        if isinstance(value, wanted):
+            return f"{name} is a subclass of the input {wanted.__name__}, and data are matched by their exact class"
+        if wanted.__name__ == name:
+            return f"{name} is another class of that name ({type(value).__module__}, not {wanted.__module__})"
     makers = [call.name for call in plan.calls if slot in call.produces]
     made = f": it is made by {' or '.join(makers)}" if makers else ""
     return f"{name} is not an input{made}"

@@ -18,7 +18,7 @@ _RESERVED = frozenset({".", ".."})
 
 @attrs.frozen
 class Definition:
-    """A workflow as it was written: its graph, the signatures of its builders, and the class behind each key of a data."""
+    """A workflow as it was written: its graph, the signatures of its builders, the class behind each key."""
 
     graph: Graph
     signatures: Tuple[Signature, ...]
@@ -48,7 +48,9 @@ class _Keys:
     def specs(self) -> Dict[str, DataSpec]:
         return {
             key: DataSpec(
-                data.__name__, data.__module__, tuple(self._keys[base] for base in data.__mro__[1:] if base in self._keys)
+                data.__name__,
+                data.__module__,
+                tuple(self._keys[base] for base in data.__mro__[1:] if base in self._keys),
             )
             for key, data in self.types.items()
         }
@@ -62,19 +64,21 @@ def define(
     name: object,
     place: Place,
     local: Mapping[str, object],
-    known: Mapping[object, Signature],
+    known: Mapping[Builder[..., object], Signature],
 ) -> Definition:
     """Read all arguments; what cannot be read becomes a flaw of the graph. `inputs` is None where there are none.
 
-    `local` holds the names that annotations of functions inside a function may refer to, `known` signatures that need not
-    be read again.
+    `local` holds the names that annotations of functions inside a function may refer to, `known` signatures that need
+    not be read again.
     """
     keys, flaws = _Keys(), _Flaws()
     wanted = flaws.data("target", target, "target=A, or target=A | B where either is an end")
     fed = () if inputs is None else flaws.data("inputs", inputs, "inputs=A | B")
     shown = flaws.name("-".join(data.__name__ for data in wanted) or "workflow" if name is None else name)
     items = flaws.items(builders)
-    signatures = tuple((known.get(item) if isinstance(item, Builder) else None) or infer(item, local=local) for item in items)
+    signatures = tuple(
+        (known.get(item) if isinstance(item, Builder) else None) or infer(item, local=local) for item in items
+    )
     specs = tuple(_spec(signature, keys, listed=place) for signature in signatures)
     graph = Graph(
         name=shown,
@@ -118,11 +122,15 @@ class _Flaws:
                 good.append(part)
             else:
                 refused = refusal(part) or Flaw("")
-                self.found.append((argument, told(part), Flaw(f"{argument}=: {told(part)} {refused.message}", refused.help)))
+                flaw = Flaw(f"{argument}=: {told(part)} {refused.message}", refused.help)
+                self.found.append((argument, told(part), flaw))
         if isinstance(given, (list, tuple, set, frozenset)):
             names = " | ".join(told(part) for part in given)
-            flaw = Flaw(f"{argument}= takes a class or a union of classes, not a {type(given).__name__}", f"write {argument}={names}")
-            self.found.append((argument, type(given).__name__, flaw if names else attrs.evolve(flaw, help=f"write {write}")))
+            kind = type(given).__name__
+            message = f"{argument}= takes a class or a union of classes, not a {kind}"
+            self.found.append(
+                (argument, kind, Flaw(message, f"write {argument}={names}" if names else f"write {write}"))
+            )
         return tuple(dict.fromkeys(good))
 
     def name(self, name: object) -> str:
@@ -141,6 +149,7 @@ class _Flaws:
         """Return the items of `builders=`; what cannot be iterated over is a flaw."""
         if isinstance(builders, (list, tuple)):
             return tuple(builders)
-        flaw = Flaw(f"builders= takes a list of builders, not a value of type {type(builders).__name__}", "write builders=[a, b, c]")
-        self.found.append(("builders", type(builders).__name__, flaw))
+        kind = type(builders).__name__
+        flaw = Flaw(f"builders= takes a list of builders, not a value of type {kind}", "write builders=[a, b, c]")
+        self.found.append(("builders", kind, flaw))
         return ()

@@ -88,3 +88,7 @@ class Graph:
     """What could not be read of the arguments other than `builders=`: argument, subject, flaw."""
     places: Mapping[Argument, Place] = attrs.field(factory=dict)
     """Where a diagnostic about an argument is put."""
+
+    def about(self, data: str, /) -> DataSpec:
+        """Return what is known of a data; of a key that is not in `data`, its name."""
+        return self.data.get(data) or DataSpec(data)

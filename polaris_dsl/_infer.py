@@ -27,7 +27,7 @@ class Role(Enum):
 
 @attrs.frozen
 class Parameter:
-    """One parameter: its role, its data (none for the context), its default, and its name if it has to be passed by it."""
+    """One parameter: its role, its data (None: the context), its default, and its name if it is passed by that."""
 
     role: Role
     data: Optional[type]
@@ -93,7 +93,8 @@ def infer(item: object, /, *, local: Mapping[str, object]) -> Signature:
 def _together(name: str, flaws: List[Flaw]) -> Optional[Flaw]:
     if not flaws:
         return None
-    return Flaw(f"{name}: {'; '.join(flaw.message for flaw in flaws)}", "; ".join(dict.fromkeys(flaw.help for flaw in flaws)))
+    helps = dict.fromkeys(flaw.help for flaw in flaws)
+    return Flaw(f"{name}: {'; '.join(flaw.message for flaw in flaws)}", "; ".join(helps))
 
 
 def _unread(name: str, function: object, place: Place, flaw: Flaw) -> Signature:
@@ -111,7 +112,8 @@ def _no_builder(item: object) -> Signature:
     elif callable(item):
         flaw = Flaw("is not a builder: it is not decorated", f"write @builder above {name}")
     else:
-        flaw = Flaw(f"is not a builder but a value of type {type(item).__name__}", "list functions with @builder above them")
+        kind = type(item).__name__
+        flaw = Flaw(f"is not a builder but a value of type {kind}", "list functions with @builder above them")
     return _unread(str(name), item, place_of(item), flaw)
 
 
@@ -135,7 +137,7 @@ def _hints(
     function: Callable[..., object], names: List[str], *, local: Mapping[str, object]
 ) -> Tuple[Mapping[str, object], Dict[str, Flaw]]:
     """Resolve all annotations at once; if one of them cannot be, each by itself, so that it can be named."""
-    annotated = function if owner_of(function) is None else type(function).__call__  # type: ignore[operator]  # it is callable
+    annotated = function if owner_of(function) is None else type(function).__call__
     try:
         return get_type_hints(annotated, include_extras=True), {}
     except Exception:  # noqa: BLE001  annotations are the user's code and may raise anything
@@ -162,7 +164,8 @@ def _lost(name: str, error: Exception) -> Flaw:
             f"{where} names {missing}, which is not defined when workflow() runs",
             f"import {missing} at the top of the module, not under `if TYPE_CHECKING:`, or define it at module level",
         )
-    return Flaw(f"{where} cannot be read ({type(error).__name__})", "write a class there; on Python before 3.10, unions as Union[A, B]")
+    why = f"{where} cannot be read ({type(error).__name__})"
+    return Flaw(why, "write a class there; on Python before 3.10, unions as Union[A, B]")
 
 
 def _parameter(parameter: inspect.Parameter, hints: Mapping[str, object]) -> Union[Parameter, Flaw]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from difflib import get_close_matches
-from typing import Dict, List, Optional
+from typing import Dict, Mapping, Optional
 
 from polaris_dsl._graph import Graph
 
@@ -13,22 +13,35 @@ _SIMILAR = 0.75
 
 def near_miss(graph: Graph, data: str, /, *, taker: Optional[int]) -> str:
     """Return one sentence on the closest data that is made or fed, or nothing; leaves out what `taker` itself makes."""
-    wanted = graph.data[data]
-    made: Dict[str, str] = {key: f"{graph.data[key].name} is an input" for key in reversed(graph.inputs)}
+    made: Dict[str, str] = {}
     for at, spec in enumerate(graph.builders):
         for key in spec.produces if at != taker else ():
-            made[key] = f"{spec.name} produces {graph.data[key].name}"
+            made.setdefault(key, f"{spec.name} produces {graph.about(key).name}")
+    for key in graph.inputs:
+        made.setdefault(key, f"{graph.about(key).name} is an input")
+    return _of_that_name(graph, data, made) or _of_that_family(graph, data, made) or _of_similar_name(graph, data, made)
+
+
+def _of_that_name(graph: Graph, data: str, made: Mapping[str, str]) -> str:
+    wanted = graph.about(data)
     for key, told in made.items():
-        if graph.data[key].name == wanted.name:
-            where, other = graph.data[key].module, wanted.module
-            return f"{told}, but that is another class ({where}, not {other})" if where != other else f"{told}, but that is another class of the same name"
+        if graph.about(key).name == wanted.name:
+            modules = [graph.about(key).module, wanted.module]
+            where = f" ({modules[0]}, not {modules[1]})" if modules[0] != modules[1] else ""
+            return f"{told}, but that is another class of this name{where}"
+    return ""
+
+
+def _of_that_family(graph: Graph, data: str, made: Mapping[str, str]) -> str:
+    wanted = graph.about(data)
     for key, told in made.items():
-        if key in wanted.bases:
-            return f"{told}, a base class of {wanted.name}: data are matched by their exact class"
-        if data in graph.data[key].bases:
-            return f"{told}, a subclass of {wanted.name}: data are matched by their exact class"
-    by_name: Dict[str, List[str]] = {}
-    for key, told in made.items():
-        by_name.setdefault(graph.data[key].name, []).append(told)
-    close = get_close_matches(wanted.name, by_name, n=1, cutoff=_SIMILAR)
-    return f"{by_name[close[0]][0]}: was that meant?" if close else ""
+        for kind, related in (("base class", key in wanted.bases), ("subclass", data in graph.about(key).bases)):
+            if related:
+                return f"{told}, a {kind} of {wanted.name}: data are matched by their exact class"
+    return ""
+
+
+def _of_similar_name(graph: Graph, data: str, made: Mapping[str, str]) -> str:
+    by_name = {graph.about(key).name: told for key, told in reversed(list(made.items()))}
+    close = get_close_matches(graph.about(data).name, by_name, n=1, cutoff=_SIMILAR)
+    return f"{by_name[close[0]]}: was that meant?" if close else ""

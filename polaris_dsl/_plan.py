@@ -16,7 +16,7 @@ CONTEXT = -1
 
 @attrs.frozen
 class Argument:
-    """One argument of a call: the slot that it is read from, what stands in while that is empty, and how it is passed."""
+    """One argument of a call: the slot it is read from, what stands in while that is empty, and how it is passed."""
 
     slot: int
     default: object = None
@@ -25,7 +25,7 @@ class Argument:
 
 @attrs.frozen
 class Call:
-    """One builder, by the numbers of its data (slots). Calls are numbered in plan order: none comes before what it waits for."""
+    """One builder, by the numbers of its data (slots). Calls are numbered in plan order: each after what it waits for."""
 
     name: str
     function: Callable[..., object]
@@ -81,7 +81,7 @@ class Part:
 
 
 def compile_plan(graph: Graph, parts: Sequence[Part], *, types: Mapping[str, type], digest: str) -> Plan:
-    """Number the data and order the builders of a graph in which nothing is wrong; `types` by key of `graph.data`."""
+    """Compile a graph in which nothing is wrong: number its data and order its builders; `types` by key."""
     slots = {key: slot for slot, key in enumerate(types)}
     listed = dict(enumerate(graph.builders))
     producers: Dict[str, List[int]] = {}

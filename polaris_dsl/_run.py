@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from enum import Enum
 from types import MappingProxyType
-from typing import AbstractSet, Generic, Iterator, List, Mapping, Optional, Tuple, Type, TypeVar, cast
+from typing import AbstractSet, Generic, Iterator, Mapping, Optional, Tuple, Type, TypeVar, cast
 
 import attrs
 from typing_extensions import final
 
-from polaris_dsl._plan import Plan
 from polaris_dsl._state import State
 from polaris_dsl._wave import Wave
 from polaris_dsl.errors import IncompleteRun
@@ -21,8 +20,8 @@ TargetT = TypeVar("TargetT", covariant=True)
 class Status(Enum):
     """Where a run stands; the first that applies, in this order.
 
-    FAILED: a builder that is due raised at its last try. DUE: some builder is due (a run that was loaded after a kill, or
-    fed and not yet run). COMPLETE: the target is present. PAUSED: it is not.
+    FAILED: a builder that is due raised at its last try. DUE: some builder is due (a run that was loaded after a kill,
+    or fed and not yet run). COMPLETE: the target is present. PAUSED: it is not.
     """
 
     FAILED = "failed"
@@ -40,9 +39,10 @@ class Run(Generic[TargetT]):
         id: the run id.
         status: where it stands.
         target: the target, or None while it is absent. Of a union the first alternative that is present.
-        missing: the inputs that are absent and that a way to the target still needs, in the order of `inputs=`; empty once
-            the target is there.
-        silent: the builders on a way to the target that returned nothing, in plan order; empty once the target is there.
+        missing: the inputs that are absent and that a way to the target still needs, in the order of `inputs=`; empty
+            once the target is there.
+        silent: the builders on a way to the target that returned nothing, in plan order; empty once the target is
+            there.
         built: what builders made in this call, by class.
     """
 
@@ -99,7 +99,7 @@ def run_of(state: State, /, *, run_id: str, built: AbstractSet[int]) -> Run[obje
     plan = state.plan
     data = {plan.data[slot]: state.value(slot) for slot, datum in enumerate(state.present) if datum is not None}
     target = next((data[plan.data[slot]] for slot in plan.target if state.present[slot] is not None), None)
-    return Run(
+    return Run[object](
         id=run_id,
         status=status_of(state),
         target=target,
@@ -133,14 +133,10 @@ def _missing(state: State) -> Iterator[type]:
 def _silent(state: State) -> Iterator[str]:
     plan, open_worlds = state.plan, _open_worlds(state)
     for call, spec in enumerate(plan.calls):
-        returned_nothing = state.finished[call] is not None and state.made[call] is None
-        if returned_nothing and not state.ready(call) and _consumes_present(state, call):
-            if plan.worlds.possible(plan.leads[call] & open_worlds):
-                yield spec.name
-
-
-def _consumes_present(state: State, call: int) -> bool:
-    return all(state.present[slot] is not None for slot in state.plan.calls[call].consumes)
+        returned_nothing = state.made[call] is None and state.finished[call] == state.versions(call)
+        present = all(state.present[slot] is not None for slot in spec.consumes)
+        if returned_nothing and present and plan.worlds.possible(plan.leads[call] & open_worlds):
+            yield spec.name
 
 
 def _open_worlds(state: State) -> int:

@@ -129,4 +129,5 @@ class State:
             datum = self.present[slot]
             if datum is not None and datum.maker == maker:
                 self.present[slot] = None
-                waiting.extend((product, taker) for taker in self.plan.consumers[slot] for product in self.plan.calls[taker].produces)
+                for taker in self.plan.consumers[slot]:
+                    waiting.extend((product, taker) for product in self.plan.calls[taker].produces)

@@ -12,7 +12,6 @@ from polaris_dsl._graph import BuilderSpec, Flaw, Graph, Item, Place
 from polaris_dsl.diagnostics import Code, Diagnostic, Text
 
 
-
 @attrs.frozen
 class Survey:
     """A graph, indexed. Builders are known by their position in `builders=`."""
@@ -42,8 +41,7 @@ class Survey:
         return data in self.producers or data in self.presumed
 
     def name(self, data: str) -> str:
-        spec = self.graph.data.get(data)
-        return data if spec is None else spec.name
+        return self.graph.about(data).name
 
     def names(self, data: Sequence[str]) -> List[str]:
         return [self.name(key) for key in data]
@@ -120,20 +118,20 @@ def _flaw(graph: Graph, spec: BuilderSpec) -> Optional[Flaw]:
     """Return what is wrong with a signature that was read, but makes no sense."""
     for data in spec.consumes:
         if data in spec.produces:
-            name = graph.data[data].name
+            name = graph.about(data).name
             return Flaw(
                 f"{spec.name} consumes its own product {name}",
                 f"take the last one as Access[{name}], or return another data",
             )
     for data in spec.takes:
         if spec.takes.count(data) > 1:
-            name = graph.data[data].name
+            name = graph.about(data).name
             return Flaw(f"{spec.name} takes {name} in two parameters", "keep one of them: a run holds one of each data")
     for data, other in combinations(spec.produces, 2):
         for sub, base in ((data, other), (other, data)):
-            if base in graph.data[sub].bases:
+            if base in graph.about(sub).bases:
                 return Flaw(
-                    f"{spec.name} returns {graph.data[sub].name} or its base class {graph.data[base].name}",
+                    f"{spec.name} returns {graph.about(sub).name} or its base class {graph.about(base).name}",
                     "return classes that do not inherit from each other: data are matched by their exact class",
                 )
     return None

@@ -1,4 +1,4 @@
-"""Finds what is due: one wave through all that changed, in an order in which no builder runs before what it waits for."""
+"""Finds what is due: one wave through all that changed, in which no builder runs before what it waits for."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from polaris_dsl._state import State, Versions
 class Wave:
     """The calls that may have to run, each settled once. Not safe to share between threads.
 
-    It begins with the calls that are ready and all that follow from them. Each of those counts the calls before it that
-    are not settled yet; at zero it is due, or, if nothing changed for it, settled in turn. So the cost is that of what
-    lies downstream of a change, and no call is due while one upstream of it is due or running.
+    It begins with the calls that are ready and all that follow from them. Each of those counts the calls before it
+    that are not settled yet; at zero it is due, or, if nothing changed for it, settled in turn. So the cost is that of
+    what lies downstream of a change, and no call is due while one upstream of it is due or running.
     """
 
     def __init__(self, state: State, *, tried: Mapping[int, Versions]) -> None:

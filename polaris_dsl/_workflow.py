@@ -9,7 +9,7 @@ import uuid
 from typing import Any, Dict, Generic, Mapping, Optional, Sequence, Set, Tuple, TypeVar, Union, cast, overload
 
 import attrs
-from typing_extensions import Never, TypeForm, final
+from typing_extensions import Never, TypeAlias, TypeForm, final
 
 from polaris_dsl._analyze import analyze
 from polaris_dsl._attempt import perform, prepare, raise_first
@@ -28,7 +28,7 @@ from polaris_dsl.stores import Built, Failed, Fed, Put
 TargetT = TypeVar("TargetT")
 InputT = TypeVar("InputT")
 
-AnyBuilder = Builder[..., object]
+AnyBuilder: TypeAlias = "Builder[..., object]"
 """An item of `builders=`."""
 
 
@@ -87,7 +87,7 @@ class Workflow(Generic[TargetT, InputT]):
         absent = [f"{getattr(old, 'name', old)}" for old in changes if old not in self.builders]
         if absent:
             listed = ", ".join(builder.name for builder in self.builders)
-            raise DefinitionError(f"replace(): {', '.join(absent)} is not a builder of workflow {self.name}, which lists {listed}")
+            raise DefinitionError(f"replace(): {', '.join(absent)} is not listed by workflow {self.name}: {listed}")
         frame = sys._getframe(1)  # noqa: SLF001  the only way to the caller's line
         return _checked(
             target=self.target,
@@ -119,7 +119,7 @@ def workflow(
 ) -> Workflow[TargetT, InputT]: ...
 def workflow(
     *, target: object, builders: Sequence[AnyBuilder], inputs: object = None, name: Optional[str] = None
-) -> Workflow[object, object]:
+) -> Workflow[Any, Any]:
     """Put builders together, in any order, and prove that they lead to the target.
 
     Args:
@@ -181,7 +181,7 @@ def _digest(graph: Graph) -> str:
     """Return 16 hex digits that change when what builders take or make changes."""
     names = {key: spec.name for key, spec in graph.data.items()}
     facts = [
-        [spec.name, *([names[key] for key in keys] for keys in (spec.consumes, spec.optionals, spec.accesses, spec.produces))]
+        [spec.name, *(sorted(names[key] for key in keys) for keys in (spec.waits_for, spec.accesses, spec.produces))]
         for spec in graph.builders
     ]
     text = json.dumps([[names[key] for key in graph.target], [names[key] for key in graph.inputs], sorted(facts)])

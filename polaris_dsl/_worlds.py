@@ -1,7 +1,7 @@
 """Judges all worlds of a graph at once: a set of worlds is an integer, with one bit for each world.
 
-A world is one choice for every builder with alternatives. Sets of worlds are carried along the graph once, in order, with
-`&` (all consumes) and `|` (any producer); where nothing branches there is one world, and the cost is that of a walk.
+A world is one choice for every builder with alternatives. Sets of worlds are carried along the graph once, in order,
+with `&` (all consumes) and `|` (any producer); where nothing branches there is one world, and the cost is that of a walk.
 """
 
 from __future__ import annotations
@@ -69,7 +69,9 @@ def judge(
     return Worlds(count, every, questions, choices, picks, reach, available)
 
 
-def leading(worlds: Worlds, builders: Mapping[int, BuilderSpec], order: Sequence[int], *, target: Sequence[str]) -> Dict[int, int]:
+def leading(
+    worlds: Worlds, builders: Mapping[int, BuilderSpec], order: Sequence[int], *, target: Sequence[str]
+) -> Dict[int, int]:
     """Return, for each builder, the worlds in which it leads to the target through what is consumed."""
     wanted = dict.fromkeys(target, worlds.every)
     leads: Dict[int, int] = {}
@@ -89,7 +91,8 @@ def _that_matter(
 ) -> List[int]:
     """Return the builders with alternatives on whose choice an answer can depend, in order of listing.
 
-    Those upstream of the target, of a data with several producers, or of a builder two of whose consumes depend on choices.
+    Those upstream of the target, of a data with several producers, or of a builder two of whose consumes depend on
+    choices.
     """
     producers: Dict[str, List[int]] = {}
     for at, spec in builders.items():
@@ -110,14 +113,15 @@ def _that_matter(
         at = asked.pop()
         if at not in upstream:
             upstream.add(at)
-            asked.extend(maker for data in builders[at].consumes if data not in given for maker in producers.get(data, ()))
+            for data in set(builders[at].consumes) - given:
+                asked.extend(producers.get(data, ()))
     return [at for at in sorted(upstream) if len(builders[at].produces) > 1]
 
 
 def _space(
     choosers: Mapping[int, Sequence[str]],
 ) -> Tuple[int, int, Tuple[int, ...], Dict[Choice, int], Dict[Choice, int]]:
-    """Number the worlds: by mixed radix up to the limit, past it one for each single choice."""
+    """Give each world a bit: by mixed radix up to the limit, past it one for each single choice."""
     count = 1
     for alternatives in choosers.values():
         count *= len(alternatives)

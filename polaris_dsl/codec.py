@@ -29,11 +29,17 @@ class JsonCodec:
         pass
 
     def encode(self, value: object, /) -> str:
-        import json, cattrs
+        import json
+
+        import cattrs
+
         return json.dumps(cattrs.unstructure(value), separators=(",", ":"))
 
     def decode(self, text: str, data: Type[T], /) -> T:
-        import json, cattrs
+        import json
+
+        import cattrs
+
         return cattrs.structure(json.loads(text), data)
 
 

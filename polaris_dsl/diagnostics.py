@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+from pathlib import Path
 from typing import Dict, Mapping, Sequence, Tuple
 
 import attrs
@@ -88,7 +88,7 @@ def render(diagnostic: Diagnostic, /) -> str:
 
 
 def _shown(place: Place) -> str:
-    here = os.getcwd() + os.sep
+    here = str(Path.cwd() / "_")[:-1]
     return str(attrs.evolve(place, file=place.file[len(here) :] if place.file.startswith(here) else place.file))
 
 
@@ -151,8 +151,9 @@ def ambiguous_producer(name: str, *, first: str, second: str, note: str) -> Text
 
 def unreachable_target(target: str, *, joint: str, conflict: Sequence[str]) -> Text:
     """A target that no choice leads to."""
+    together = f"{joint} consumes {_both(conflict)}, which no choice of alternatives makes together"
     return (
-        f"{target} can never be reached: {joint} consumes {_both(conflict)}, which no choice of alternatives makes together",
+        f"{target} can never be reached: {together}",
         f"take one of them as an optional, or split {joint} into one builder for each alternative",
     )
 
@@ -161,9 +162,10 @@ def dead_end(choices: Sequence[Tuple[str, str]], *, target: Sequence[str], note:
     """A choice, or a combination of choices, that leads nowhere."""
     when = _both([f"{builder} returns {data}" for builder, data in choices])
     last = choices[-1][1]
+    ends = " | ".join([*target, last])
     return (
         f"when {when}, {' | '.join(target)} can never be reached",
-        f"list builders that lead from {last} to the target, or let it be an end: target={' | '.join([*target, last])}{note}",
+        f"list builders that lead from {last} to the target, or let it be an end: target={ends}{note}",
     )
 
 

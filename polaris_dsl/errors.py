@@ -80,14 +80,24 @@ class RunSoFar(Protocol):
     """What an error knows of a run: a `Run`, whatever its target."""
 
     @property
-    def id(self) -> str: ...
+    def id(self) -> str:
+        """The run id."""
+
     @property
-    def missing(self) -> Tuple[type, ...]: ...
+    def missing(self) -> Tuple[type, ...]:
+        """The inputs that it waits for."""
+
     @property
-    def silent(self) -> Tuple[str, ...]: ...
+    def silent(self) -> Tuple[str, ...]:
+        """The builders on a way to the target that returned nothing."""
+
     @property
-    def built(self) -> Mapping[type, object]: ...
-    def get(self, data: Type[T], /) -> Optional[T]: ...
+    def built(self) -> Mapping[type, object]:
+        """What this call made."""
+
+    def get(self, data: Type[T], /) -> Optional[T]:
+        """Return the value of a data, or None while it is absent."""
+
     def __getitem__(self, data: Type[T], /) -> T: ...
     def __contains__(self, data: object, /) -> bool: ...
 
@@ -128,7 +138,8 @@ class BuilderError(RunError):
             f"  its inputs are kept: the next call of run({self.run_id!r}) tries it again{also}"
         )
 
-    def with_run(self, run: RunSoFar, failures: Sequence[BuilderError]) -> Self:
+    def with_run(self, run: RunSoFar, failures: Sequence[BuilderError], /) -> Self:
+        """Add what is known when the call ends: the run so far, and all failures in plan order."""
         self.run = run
         self.failures = tuple(failures)
         return self
@@ -219,7 +230,8 @@ class UnknownRun(StoreError):
         self.workflow = workflow
 
     def __str__(self) -> str:
-        return f"workflow {self.workflow} has no run {self.run_id!r} in this store\n  run() or feed() with data begins one"
+        known = f"workflow {self.workflow} has no run {self.run_id!r} in this store"
+        return f"{known}\n  run() or feed() begins one"
 
 
 class BadRunId(StoreError):

@@ -1,1 +1,60 @@
 """The story, told on the command line: python -m examples.payments."""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import subprocess
+import sys
+from functools import partial
+from pathlib import Path
+from typing import Optional, Sequence
+
+from rich.console import Console
+
+from examples.payments.checkout import place
+from examples.payments.crowd import for_each
+from examples.payments.orders import read_orders
+from examples.payments.report import how_it_ended, where_each_stands
+from examples.payments.shop import KEY_FILE, open_shop
+
+
+def main(arguments: Optional[Sequence[str]] = None) -> None:
+    options = _parser().parse_args(arguments)
+    folder: Path = options.state
+    if options.fresh:
+        _delete(folder)
+    console = Console()
+    orders = read_orders()[: options.orders]
+
+    console.print(f"{len(orders)} orders are placed; what is known of them is kept in {folder}")
+    with open_shop(folder) as shop:
+        for_each(orders, partial(place, shop), title="orders", console=console)
+        console.print(where_each_stands(shop, orders))
+
+    console.print("A second process brings what arrives later, wrong and twice as it may be")
+    later = "-m", "examples.payments.later", str(folder), str(len(orders))
+    subprocess.run([sys.executable, *later], check=True)
+
+    with open_shop(folder) as shop:
+        console.print(how_it_ended(shop, orders))
+    console.print(f"Look at {folder / 'runs'}: a run is one file, with a line of JSON for each thing that happened.")
+    console.print("Start it again, or kill it in the middle and start it again: it ends with this table.")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m examples.payments", description="Orders, from checkout to invoice.")
+    parser.add_argument("--state", type=Path, default=Path("payments-state"), metavar="DIR", help="where all is kept")
+    parser.add_argument("--fresh", action="store_true", help="delete DIR first")
+    parser.add_argument("--orders", type=int, metavar="N", help="only the first N orders")
+    return parser
+
+
+def _delete(folder: Path) -> None:
+    if folder.exists() and not (folder / KEY_FILE).exists():
+        sys.exit(f"{folder} is not a folder that this example made, so it is not deleted")
+    shutil.rmtree(str(folder), ignore_errors=True)
+
+
+if __name__ == "__main__":
+    main()

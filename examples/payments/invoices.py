@@ -26,8 +26,10 @@ class Invoices:
 
     @builder
     def write_invoice(self, request: PaymentRequest, instrument: Instrument, completed: PaymentCompleted) -> Invoice:
-        number = f"INV-{request.order_id}"
-        text = TEXT.format(number=number, request=request, completed=completed, instrument=instrument)
-        file = self.folder / f"{number}.txt"
+        file = self.file(request.order_id)
+        text = TEXT.format(number=file.stem, request=request, completed=completed, instrument=instrument)
         file.write_text(text, encoding="utf-8")  # written again after a crash, it is the same file
-        return Invoice(number, file.name)
+        return Invoice(number=file.stem, file=file.name)
+
+    def file(self, order_id: str, /) -> Path:
+        return self.folder / f"INV-{order_id}.txt"

@@ -25,6 +25,7 @@ class Shop:
     cards: Cards
     vault: vault.Vault
     bank: bank.Bank
+    invoices: Invoices
     card: Executor[Outcome, CardInputs]
     netbanking: Executor[Outcome, NetbankingInputs]
 
@@ -51,6 +52,7 @@ def open_shop(folder: Path, /) -> Iterator[Shop]:
             cards=cards,
             vault=the_vault,
             bank=the_bank,
+            invoices=invoices,
             card=opened.enter_context(Executor(card, store=runs)),
             netbanking=opened.enter_context(Executor(netbanking, store=runs)),
         )
