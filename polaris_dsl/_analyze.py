@@ -25,7 +25,7 @@ def analyze(graph: Graph, /) -> Tuple[Diagnostic, ...]:
         *_argument_flaws(graph),
         *_builder_flaws(survey),
         *_duplicates(survey),
-        *_name_clashes(survey, set(missing)),
+        *_name_clashes(survey, {*missing, *unmade}),
     ]
     if survey.products_known:
         found += _missing_data(survey, missing)
@@ -74,14 +74,14 @@ def _duplicates(survey: Survey) -> Iterator[Diagnostic]:
             yield survey.put("duplicate-builder", spec.name, text, item=at, about=[at] if same else [first, at])
 
 
-def _name_clashes(survey: Survey, missing: Set[str]) -> Iterator[Diagnostic]:
+def _name_clashes(survey: Survey, absent: Set[str]) -> Iterator[Diagnostic]:
     graph = survey.graph
     used = [*graph.target, *graph.inputs]
     for spec in graph.builders:
         used += [*spec.takes, *spec.produces]
     by_name: Dict[str, List[str]] = {}
     for data in dict.fromkeys(used):
-        if data not in missing and (data not in graph.target or data in graph.inputs or survey.made(data)):
+        if data not in absent:
             by_name.setdefault(survey.name(data), []).append(data)
     for name, keys in by_name.items():
         if len(keys) > 1:
@@ -230,7 +230,7 @@ def _dead_ends(survey: Survey, worlds: Worlds) -> List[Diagnostic]:
         for choice in single:
             unexplained &= ~active[choice]
         if unexplained:
-            # A choice of a builder that is reached in failing worlds only lies behind a dead end, and is no cause of one.
+            # A choice of a builder that is reached in failing worlds only lies behind a dead end: it is no cause.
             causes = {choice: mask for choice, mask in active.items() if choice[0] in saved}
             found.append(_dead_end(survey, _smallest_combination(causes, reached, unexplained), note=""))
     return found

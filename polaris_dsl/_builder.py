@@ -167,11 +167,15 @@ def builder(
         >>> tax(Price(100))
         Tax(cents=20)
     """
-    if name is not None and (not isinstance(name, str) or not name.strip()):
+    if name is not None and not _is_text(name):
         raise DefinitionError(f"@builder(name=...) takes a text, not {name!r:.80}")
     if function is None:
         return lambda wrapped: builder_of(wrapped, name=name)
     return builder_of(function, name=name)
+
+
+def _is_text(name: object) -> bool:
+    return isinstance(name, str) and bool(name.strip())
 
 
 def builder_of(function: Callable[P, R], /, *, name: Optional[str]) -> Builder[P, R]:

@@ -13,7 +13,20 @@ from polaris_dsl._compat import UNIONS
 from polaris_dsl._graph import Flaw
 
 _SCALAR_MODULES = frozenset(
-    ["builtins", "collections", "collections.abc", "datetime", "decimal", "enum", "fractions", "ipaddress", "numbers", "pathlib", "typing", "uuid"]
+    [
+        "builtins",
+        "collections",
+        "collections.abc",
+        "datetime",
+        "decimal",
+        "enum",
+        "fractions",
+        "ipaddress",
+        "numbers",
+        "pathlib",
+        "typing",
+        "uuid",
+    ]
 )
 _NO_TYPES = (type(None), None)
 

@@ -89,7 +89,7 @@ class Executor(Generic[TargetT, InputT]):
         if not isinstance(workflow, Workflow):
             kind = type(workflow).__name__
             raise DefinitionError(f"Executor takes a workflow, as workflow(...) returns it, not a {kind}")
-        if max_workers is not None and (not isinstance(max_workers, int) or max_workers < 1):
+        if max_workers is not None and not _is_count(max_workers):
             raise DefinitionError(f"max_workers= takes a number from 1, not {max_workers!r:.80}")
         store = MemoryStore() if store is None else store
         self.workflow = workflow
@@ -271,6 +271,10 @@ class Executor(Generic[TargetT, InputT]):
 
     def __repr__(self) -> str:
         return f"<executor of {self.workflow!r}>"
+
+
+def _is_count(number: object) -> bool:
+    return isinstance(number, int) and number >= 1
 
 
 def _now() -> str:

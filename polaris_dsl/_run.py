@@ -51,7 +51,7 @@ class Run(Generic[TargetT]):
     target: Optional[TargetT]
     missing: Tuple[type, ...]
     silent: Tuple[str, ...]
-    built: Mapping[type, object] = attrs.field(converter=MappingProxyType)
+    built: Mapping[type, object]
     _data: Mapping[type, object]
     _wanted: str
 
@@ -97,16 +97,18 @@ class Run(Generic[TargetT]):
 def run_of(state: State, /, *, run_id: str, built: AbstractSet[int]) -> Run[object]:
     """Return what there is to see of a state; `built` holds the slots of what this call made."""
     plan = state.plan
-    data = {plan.data[slot]: state.value(slot) for slot, datum in enumerate(state.present) if datum is not None}
-    target = next((data[plan.data[slot]] for slot in plan.target if state.present[slot] is not None), None)
+    values = {plan.data[slot]: state.value(slot) for slot, datum in enumerate(state.present) if datum is not None}
+    target = next((values[plan.data[slot]] for slot in plan.target if state.present[slot] is not None), None)
     return Run[object](
         id=run_id,
         status=status_of(state),
         target=target,
         missing=tuple(_missing(state)) if target is None else (),
         silent=tuple(_silent(state)) if target is None else (),
-        built={plan.data[slot]: data[plan.data[slot]] for slot in sorted(built) if state.present[slot] is not None},
-        data=data,
+        built=MappingProxyType(
+            {data: values[data] for data in map(plan.data.__getitem__, sorted(built)) if data in values}
+        ),
+        data=MappingProxyType(values),
         wanted=" | ".join(plan.names(plan.target)),
     )
 

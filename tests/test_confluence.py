@@ -39,7 +39,7 @@ RUN = "order-42"
 
 def examples(count: int) -> settings:
     health = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.large_base_example]
-    return settings(max_examples=count * 40 if LONG else count, deadline=None, database=None, suppress_health_check=health)
+    return settings(max_examples=count * 40 if LONG else count, deadline=None, suppress_health_check=health)
 
 
 @pytest.fixture(params=["memory", "file"], scope="module")

@@ -39,7 +39,7 @@ class Entry:
 
 def start(run: str, /) -> Tip:
     """Return the tip of the empty journal of a run: its chain begins with the run's own id."""
-    return Tip(0, 0, _digest(b"polaris1\0", run.encode()))
+    return Tip(0, 0, _digest(b"polaris1\0", run.encode("utf-8", "surrogatepass")))
 
 
 def write(lines: Sequence[Line], /, *, behind: Tip) -> Tuple[bytes, Tip]:

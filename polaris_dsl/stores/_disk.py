@@ -1,0 +1,167 @@
+"""The calls to the operating system by which runs reach the disk: the one place where tests put faults."""
+
+from __future__ import annotations
+
+import os
+import weakref
+from typing import Callable, List, Set
+
+import attrs
+
+READ = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
+WRITE = os.O_RDWR | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
+CHUNK = 1 << 16
+
+
+@attrs.frozen
+class Disk:
+    """What a store asks of the operating system. Each may raise `OSError`; Python itself repeats what EINTR cut short."""
+
+    open: Callable[[str, int, int], int]
+    close: Callable[[int], None]
+    pread: Callable[[int, int, int], bytes]
+    pwrite: Callable[[int, bytes, int], int]
+    ftruncate: Callable[[int, int], None]
+    sync: Callable[[int], None]
+    """Makes the data and the size of a file durable."""
+    sync_folder: Callable[[str], None]
+    """Makes the entries of a directory durable."""
+    fstat: Callable[[int], os.stat_result]
+    lstat: Callable[[str], os.stat_result]
+    fchmod: Callable[[int, int], None]
+    chmod: Callable[[str, int], None]
+    mkdir: Callable[[str, int], None]
+    unlink: Callable[[str], None]
+    listdir: Callable[[str], List[str]]
+
+    def read_from(self, fd: int, at: int, /) -> bytes:
+        """Return all that a file holds from byte `at` on."""
+        chunks = []
+        while True:
+            chunk = self.pread(fd, CHUNK, at)
+            if not chunk:
+                return b"".join(chunks)
+            chunks.append(chunk)
+            at += len(chunk)
+
+    def write_all(self, fd: int, data: bytes, at: int, /) -> None:
+        """Write `data` at byte `at`, however many calls that takes."""
+        written = self.pwrite(fd, data, at)
+        while written < len(data):
+            written += self.pwrite(fd, data[written:], at + written)
+
+    def is_at(self, fd: int, path: str, /) -> bool:
+        """Return whether an open file is still the one that `path` names."""
+        try:
+            named = self.lstat(path)
+        except FileNotFoundError:
+            return False
+        opened = self.fstat(fd)
+        return (named.st_ino, named.st_dev) == (opened.st_ino, opened.st_dev)
+
+    def make_folder(self, path: str, /) -> bool:
+        """Make a directory that only its owner may enter, whatever the umask; return whether it was not there before."""
+        try:
+            self.mkdir(path, 0o700)
+        except FileExistsError:
+            return False
+        self.chmod(path, 0o700)
+        return True
+
+
+def system_disk() -> Disk:
+    """Return the calls of the system that this is. Not for Windows, which has not all of them."""
+    return Disk(
+        open=os.open,
+        close=os.close,
+        pread=os.pread,
+        pwrite=os.pwrite,
+        ftruncate=os.ftruncate,
+        sync=_strongest_sync(),
+        sync_folder=_sync_folder,
+        fstat=os.fstat,
+        lstat=os.lstat,
+        fchmod=os.fchmod,
+        chmod=os.chmod,
+        mkdir=os.mkdir,
+        unlink=os.unlink,
+        listdir=os.listdir,
+    )
+
+
+def _strongest_sync() -> Callable[[int], None]:
+    import fcntl  # noqa: PLC0415  Windows has none, and must be able to import this module
+
+    # macOS: fsync leaves the data in the cache of the drive, which a power cut empties.
+    full = getattr(fcntl, "F_FULLFSYNC", None)
+    if full is None:
+        return os.fdatasync
+    return lambda fd: fcntl.fcntl(fd, full) and None
+
+
+def _sync_folder(path: str) -> None:
+    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+class Descriptors:
+    """The files that a store has open to lock and write. Safe to share between threads.
+
+    A forked child closes its copies at once: they would keep the locks when the parent dies.
+    """
+
+    def __init__(self, disk: Disk, /) -> None:
+        self._disk = disk
+        self._open: Set[int] = set()
+        this = weakref.ref(self)
+        os.register_at_fork(after_in_child=lambda: _forget(this()))
+
+    def open(self, path: str, /, *, create: bool) -> int:
+        """Open a file to read and write; where it is missing, make one that only its owner may use, or raise.
+
+        Raises:
+            FileNotFoundError: there is none, and none was to be made; or its directory is missing.
+            OSError: it cannot be opened; it is a symbolic link, for one.
+        """
+        while True:
+            try:
+                return self._kept(self._disk.open(path, WRITE, 0o600))
+            except FileNotFoundError:
+                if not create:
+                    raise
+            try:
+                return self.create(path)
+            except FileExistsError:
+                continue  # another was faster
+
+    def create(self, path: str, /) -> int:
+        """Make a file that only its owner may use, whatever the umask, and open it.
+
+        Raises:
+            FileExistsError: there is one already.
+            OSError: it cannot be made.
+        """
+        fd = self._kept(self._disk.open(path, WRITE | os.O_CREAT | os.O_EXCL, 0o600))
+        self._disk.fchmod(fd, 0o600)
+        return fd
+
+    def close(self, fd: int, /) -> None:
+        """Close a file, and with it let go of its locks."""
+        self._open.discard(fd)
+        self._disk.close(fd)
+
+    def _kept(self, fd: int) -> int:
+        self._open.add(fd)
+        return fd
+
+    def _forget(self) -> None:
+        while self._open:
+            self._disk.close(self._open.pop())
+
+
+def _forget(descriptors: Descriptors | None) -> None:
+    if descriptors is not None:
+        descriptors._forget()
