@@ -7,13 +7,17 @@ import json
 import math
 from datetime import date, datetime, time, timedelta, timezone
 from decimal import Decimal
-from typing import Callable, Iterable, List, Mapping, Optional, Union
+from enum import Enum, Flag
+from typing import Any, Callable, Dict, Iterable, List, Mapping, Optional, Sequence, Tuple, Type, TypeVar, Union
 from uuid import UUID
 
 import attrs
+from typing_extensions import Annotated, Final, Literal, get_args, get_origin
 
-Hook = Callable[[object], object]
-Make = Callable[..., object]
+from polaris_dsl._compat import UNIONS
+
+T = TypeVar("T")
+Hook = Callable[[Any], Any]
 
 
 class Refused(Exception):
@@ -45,37 +49,26 @@ class Form:
     text: bool = False
     """Whether every value is written as a JSON string, so that it can be the key of a JSON object."""
 
-    def placed(self, place: str) -> Form:
-        """Return this form for values that stand at `place`."""
-        return attrs.evolve(self, write=_placed(self.write, place), read=_placed(self.read, place))
-
 
 dump = json.JSONEncoder(ensure_ascii=False, allow_nan=False, check_circular=False, separators=(",", ":")).encode
-"""Turn what a form has written into one line of JSON."""
+"""Turns what a form has written into one line of JSON."""
 
 
 def name_of(kind: object) -> str:
     """Return what a user calls a type."""
-    return kind.__name__ if isinstance(kind, type) else str(kind)
+    return kind.__name__ if isinstance(kind, type) else str(kind).replace("typing.", "")
 
 
-def _placed(hook: Hook, place: str) -> Hook:
-    def placed(value: object, _: object = None) -> object:  # cattrs hands the type to hooks that read
-        try:
-            return hook(value)
-        except Refused as refused:
-            raise refused.under(place)
-
-    return placed
-
-
-def _unlike(expected: str, value: object) -> Refused:
+def unlike(expected: str, value: object) -> Refused:
+    """Return the refusal of a value that is of another type than expected."""
     return Refused(f"expected {expected}, got {name_of(type(value))}")
 
 
-def _exactly(cls: type, value: object) -> None:
+def exactly(cls: Type[T], value: object) -> T:
+    """Return the value, if it is of this very class."""
     if type(value) is not cls:
-        raise _unlike(name_of(cls), value)
+        raise unlike(name_of(cls), value)
+    return value
 
 
 # --- scalars ---------------------------------------------------------------------------------------------------------
@@ -83,44 +76,37 @@ def _exactly(cls: type, value: object) -> None:
 _WIDEST = 10**600  # Python 3.11 and later may be told to read no more than 640 digits
 
 
-def _bool(value: object) -> object:
-    _exactly(bool, value)
-    return value
-
-
-def _none(value: object) -> object:
+def _none(value: object) -> None:
     if value is not None:
-        raise _unlike("None", value)
-    return value
+        raise unlike("None", value)
 
 
-def _int(value: object) -> object:
-    if type(value) is not int:
-        raise _unlike("int", value)
-    if not -_WIDEST < value < _WIDEST:
+def _bool(value: object) -> bool:
+    return exactly(bool, value)
+
+
+def _int(value: object) -> int:
+    if not -_WIDEST < exactly(int, value) < _WIDEST:
         raise Refused("is an int of more than 600 digits")
-    return value
+    return value  # type: ignore[return-value]  # its class was looked at
 
 
-def _float(value: object) -> object:
-    if type(value) is int:  # which type checkers take for a float; JSON keeps 1 and 1.0 apart, so it stays an int
+def _float(value: object) -> float:
+    if type(value) is int:  # type checkers take it for a float; JSON keeps 1 and 1.0 apart, so it comes back an int
         return _int(value)
-    if type(value) is not float:
-        raise _unlike("float", value)
-    if not math.isfinite(value):
+    if not math.isfinite(exactly(float, value)):
         raise Refused("is not a finite number")
-    return value
+    return value  # type: ignore[return-value]  # its class was looked at
 
 
-def _str(value: object) -> object:
-    if type(value) is not str:
-        raise _unlike("str", value)
-    if not value.isascii():
+def _str(value: object) -> str:
+    text = exactly(str, value)
+    if not text.isascii():
         try:
-            value.encode()
+            text.encode()
         except UnicodeEncodeError:
             raise Refused("holds a lone surrogate, which cannot be written as UTF-8") from None
-    return value
+    return text
 
 
 def _decimal(value: Decimal) -> str:
@@ -131,98 +117,131 @@ def _decimal(value: Decimal) -> str:
 
 def _fixed(value: Union[datetime, time]) -> str:
     zone = value.tzinfo
-    if zone is None:
-        return value.isoformat()
-    if type(zone) is not timezone or zone.tzname(None) != timezone(zone.utcoffset(None)).tzname(None):
+    if zone is not None and (
+        type(zone) is not timezone or zone.tzname(None) != timezone(zone.utcoffset(None)).tzname(None)
+    ):
         raise Refused("has a time zone with a name, which JSON does not keep: use .astimezone(timezone.utc)")
     return value.isoformat()
 
 
 def _aware(value: datetime) -> str:
     if value.tzinfo is None:
-        raise Refused("expected an aware datetime, got a naive one: write datetime.now(timezone.utc)")
+        raise Refused(
+            "expected an aware datetime, got a naive one: give it a time zone, as in datetime.now(timezone.utc)"
+        )
     return _fixed(value)
 
 
-def _written(cls: type, write: Callable[..., str], parse: Make) -> Form:
+def _spelled(cls: type, spell: Callable[[Any], str], parse: Callable[[str], object]) -> Form:
     """Return the form of a class whose values are written as JSON strings, each in exactly one spelling."""
 
-    def out(value: object) -> object:
-        _exactly(cls, value)
-        return write(value)
+    def write(value: object) -> str:
+        return spell(exactly(cls, value))
 
-    def read(text: object) -> object:
-        if type(text) is not str:
-            raise _unlike(f"{cls.__name__} as str", text)
+    def read(value: object) -> object:
+        if type(value) is not str:
+            raise unlike(f"{name_of(cls)} as str", value)
         try:
-            value = parse(text)
+            made = parse(value)
         except (ValueError, ArithmeticError):
-            raise Refused(f"expected {cls.__name__}, got another str") from None
-        if write(value) != text:
-            raise Refused(f"expected {cls.__name__}, got another spelling of it")
-        return value
+            raise Refused(f"expected {name_of(cls)}, got another str") from None
+        if spell(made) != value:
+            raise Refused(f"expected {name_of(cls)}, got another spelling of it")
+        return made
 
-    return Form(out, read, cls, text=True)
+    return Form(write, read, cls, text=True)
 
 
-def _duration() -> Form:
-    microsecond = timedelta(microseconds=1)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+def _write_timedelta(value: object) -> int:
+    return exactly(timedelta, value) // _MICROSECOND
+
+
+def _read_timedelta(value: object) -> timedelta:
+    if type(value) is not int:
+        raise unlike("timedelta as int", value)
+    try:
+        return value * _MICROSECOND
+    except OverflowError:
+        raise Refused("is longer than a timedelta can be") from None
+
+
+SCALARS: Mapping[object, Form] = {
+    None: Form(_none, _none, type(None)),
+    type(None): Form(_none, _none, type(None)),
+    bool: Form(_bool, _bool, bool),
+    int: Form(_int, _int, int),
+    float: Form(_float, _float, float),
+    str: Form(_str, _str, str, text=True),
+    bytes: _spelled(bytes, lambda value: base64.b64encode(value).decode(), base64.b64decode),
+    Decimal: _spelled(Decimal, _decimal, Decimal),
+    UUID: _spelled(UUID, str, UUID),
+    datetime: _spelled(datetime, _aware, datetime.fromisoformat),
+    date: _spelled(date, date.isoformat, date.fromisoformat),
+    time: _spelled(time, _fixed, time.fromisoformat),
+    timedelta: Form(_write_timedelta, _read_timedelta, timedelta),
+}
+
+
+def enumeration(cls: Type[Enum], /) -> Form:
+    """Return the form of an Enum: members by name; of a Flag, whose combinations have no names: by number."""
 
     def write(value: object) -> object:
-        _exactly(timedelta, value)
-        return value // microsecond  # type: ignore[operator]  # its class was just looked at
+        return exactly(cls, value)._name_
 
-    def read(count: object) -> object:
-        if type(count) is not int:
-            raise _unlike("timedelta as int", count)
+    def read(value: object) -> Enum:
+        member = cls.__members__.get(value) if type(value) is str else None
+        if member is None or member._name_ != value:
+            raise Refused(f"expected the name of a {name_of(cls)}")
+        return member
+
+    def write_flag(value: object) -> object:
+        return _int(exactly(cls, value)._value_)
+
+    def read_flag(value: object) -> Enum:
         try:
-            return microsecond * count
-        except OverflowError:
-            raise Refused("is longer than a timedelta can be") from None
+            member = cls(_int(value))
+        except ValueError:
+            member = None
+        if member is None or type(member) is not cls or member._value_ != value:
+            raise Refused(f"expected the number of a {name_of(cls)}")
+        return member
 
-    return Form(write, read, timedelta)
-
-
-_SCALARS: Mapping[type, Form] = {
-    form.cls: form
-    for form in (
-        Form(_bool, _bool, bool),
-        Form(_none, _none, type(None)),
-        Form(_int, _int, int),
-        Form(_float, _float, float),
-        Form(_str, _str, str, text=True),
-        _written(bytes, lambda value: base64.b64encode(value).decode(), lambda text: base64.b64decode(text)),
-        _written(Decimal, _decimal, Decimal),
-        _written(UUID, str, UUID),
-        _written(datetime, _aware, datetime.fromisoformat),
-        _written(date, date.isoformat, date.fromisoformat),
-        _written(time, _fixed, time.fromisoformat),
-        _duration(),
-    )
-    if form.cls is not None
-}
+    if issubclass(cls, Flag):
+        return Form(write_flag, read_flag, cls)
+    return Form(write, read, cls, text=True)
 
 
 # --- values of several parts -----------------------------------------------------------------------------------------
 
 
-def _each(hook: Hook, values: Iterable[object], where: str = "") -> List[object]:
+def _each(hook: Hook, values: Iterable[object], where: str = "") -> List[Any]:
     done: List[object] = []
     try:
         for value in values:
-            done.append(hook(value))  # noqa: PERF401  how far it came is the place of a refusal
+            done.append(hook(value))  # noqa: PERF401  how far it came is where it was refused
     except Refused as refused:
-        raise refused.under(f"{where}[{len(done)}]")
+        raise refused.under(f"{where}[{len(done)}]") from None
     return done
 
 
-def _list(item: Form) -> Form:
-    def write(value: object) -> object:
-        _exactly(list, value)
-        return _each(item.write, value)  # type: ignore[arg-type]  # its class was just looked at
+def _gathered(make: Type[T], items: Sequence[object]) -> T:
+    try:
+        made: Any = make(items)  # type: ignore[call-arg]  # a set, a frozenset or a dict
+    except Exception:  # noqa: BLE001  hashes and comparisons are the user's: what they raise may quote a value
+        made = ()
+    if len(made) != len(items):
+        raise Refused("holds the same element twice, or one that cannot be hashed")
+    return made  # type: ignore[no-any-return]  # () is of no length, as the items would be
 
-    def read(value: object) -> object:
-        _exactly(list, value)
-        return _each(item.read, value)  # type: ignore[arg-type]  # its class was just looked at
+
+def _list(item: Form) -> Form:
+    def write(value: object) -> List[object]:
+        return _each(item.write, exactly(list, value))
+
+    def read(value: object) -> List[object]:
+        return _each(item.read, exactly(list, value))
 
     return Form(write, read, list)

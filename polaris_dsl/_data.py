@@ -8,25 +8,13 @@ from typing import Any, ForwardRef, Optional, Tuple, TypeVar
 
 from typing_extensions import Literal, ParamSpec, TypeGuard, get_args, get_origin, is_protocol, is_typeddict
 
-from polaris_dsl._builder import AccessMarker, Builder, Context
+from polaris_dsl._builder import AccessMarker, Context
 from polaris_dsl._compat import UNIONS
 from polaris_dsl._graph import Flaw
 
-_SCALAR_MODULES = frozenset(
-    [
-        "builtins",
-        "collections",
-        "collections.abc",
-        "datetime",
-        "decimal",
-        "enum",
-        "fractions",
-        "ipaddress",
-        "numbers",
-        "pathlib",
-        "typing",
-        "uuid",
-    ]
+_SCALAR_MODULES = (
+    *("builtins", "collections", "collections.abc", "datetime", "decimal", "enum", "fractions"),
+    *("ipaddress", "numbers", "pathlib", "typing", "uuid"),
 )
 _NO_TYPES = (type(None), None)
 
@@ -78,28 +66,28 @@ def refusal(annotation: object, /) -> Optional[Flaw]:
     return _refused_form(annotation)
 
 
+_ABSENCE = Flaw("is the absence of data", "name the class that is meant, or Optional[...] of it")
 _WRAP = "wrap it in a class of its own, which says what it means"
 
 
 def _refused_class(data: type) -> Optional[Flaw]:
+    exact = "and data are matched by their exact class"
     if data is object:
         return Flaw("is every object, so it says nothing", "name the class that is meant")
-    if data is type(None):
-        return Flaw("is the absence of data", "name the class that is meant, or Optional[...] of it")
     if data is Context:
         return Flaw("describes the call and is not data", "take it as a parameter; it is never made or fed")
-    if issubclass(data, (Builder, type)):
-        return Flaw("is part of a definition, not a value that flows", "name the class that is meant")
     if is_typeddict(data):
         return Flaw(
             "is a TypedDict, whose values are plain dicts and cannot be told apart", _instead("a dataclass", data)
         )
     if is_protocol(data):
-        return Flaw("is a Protocol, and data are matched by their exact class", "name the class that implements it")
+        return Flaw(f"is a Protocol, {exact}", "name the class that implements it")
     if inspect.isabstract(data):
-        return Flaw(
-            "is an abstract class, and data are matched by their exact class", "name the class that implements it"
-        )
+        return Flaw(f"is an abstract class, {exact}", "name the class that implements it")
+    return _ABSENCE if data is type(None) else _refused_scalar(data)
+
+
+def _refused_scalar(data: type) -> Optional[Flaw]:
     # A class made by exec() may claim to be of `builtins`: it is only what that module really offers under its name.
     if data.__module__ in _SCALAR_MODULES and getattr(sys.modules[data.__module__], data.__name__, None) is data:
         return Flaw("is a bare scalar or container, which a flow can have many of", _WRAP)
@@ -109,7 +97,7 @@ def _refused_class(data: type) -> Optional[Flaw]:
 def _refused_form(annotation: object) -> Flaw:
     origin = get_origin(annotation)
     if annotation in _NO_TYPES:
-        return Flaw("is the absence of data", "name the class that is meant, or Optional[...] of it")
+        return _ABSENCE
     if isinstance(annotation, (TypeVar, ParamSpec)):
         return Flaw("is a type variable, and data are matched by their exact class", "name the class that is meant")
     if hasattr(annotation, "__supertype__"):

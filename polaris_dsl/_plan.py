@@ -25,7 +25,7 @@ class Argument:
 
 @attrs.frozen
 class Call:
-    """One builder, by the numbers of its data (slots). Calls are numbered in plan order: each after what it waits for."""
+    """One builder, by the numbers of its data (slots). Calls are numbered in plan order."""
 
     name: str
     function: Callable[..., object]

@@ -94,16 +94,18 @@ def survey_of(graph: Graph) -> Survey:
     takers: Dict[str, List[int]] = {}
     seen: Set[BuilderSpec] = set()
     for at, spec in enumerate(graph.builders):
+        if same_everywhere(spec) in seen:
+            continue
+        seen.add(same_everywhere(spec))
         flaw = spec.flaw or _flaw(graph, spec)
         if flaw is not None:
             flawed[at] = (spec, flaw)
-        elif same_everywhere(spec) not in seen:
-            sound[at] = spec
-            for data in spec.produces:
-                producers.setdefault(data, []).append(at)
-            for data in dict.fromkeys(spec.takes):
-                takers.setdefault(data, []).append(at)
-        seen.add(same_everywhere(spec))
+            continue
+        sound[at] = spec
+        for data in spec.produces:
+            producers.setdefault(data, []).append(at)
+        for data in dict.fromkeys(spec.takes):
+            takers.setdefault(data, []).append(at)
     presumed = frozenset(data for spec, _ in flawed.values() for data in spec.produces)
     before = {at: {maker for data in spec.waits_for for maker in producers.get(data, ())} for at, spec in sound.items()}
     return Survey(graph, sound, flawed, producers, takers, presumed, groups(before))

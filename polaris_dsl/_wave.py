@@ -17,7 +17,7 @@ class Wave:
     """
 
     def __init__(self, state: State, *, tried: Mapping[int, Versions]) -> None:
-        """Begin a wave; `tried` holds the versions with which calls have failed already, so that they are left alone."""
+        """Begin a wave; `tried` holds the versions with which calls have failed already: those are left alone."""
         self.due: Deque[int] = deque()
         self._state = state
         self._tried = tried

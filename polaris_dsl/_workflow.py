@@ -35,7 +35,7 @@ AnyBuilder: TypeAlias = "Builder[..., object]"
 @final
 @attrs.frozen(eq=False, repr=False)
 class Workflow(Generic[TargetT, InputT]):
-    """Builders put together, and proved to lead to the target. Made by `workflow`. Immutable; safe to share between threads.
+    """Builders put together, and proved to lead to the target. Made by `workflow`; immutable, safe to share.
 
     Attributes:
         name: what stores and messages call it.

@@ -1,12 +1,12 @@
 """Judges all worlds of a graph at once: a set of worlds is an integer, with one bit for each world.
 
 A world is one choice for every builder with alternatives. Sets of worlds are carried along the graph once, in order,
-with `&` (all consumes) and `|` (any producer); where nothing branches there is one world, and the cost is that of a walk.
+with `&` (all consumes) and `|` (any producer). Where nothing branches there is one world, and the cost is one walk.
 """
 
 from __future__ import annotations
 
-from typing import Dict, FrozenSet, List, Mapping, Sequence, Set, Tuple
+from typing import Dict, FrozenSet, Iterator, List, Mapping, Sequence, Set, Tuple
 
 import attrs
 
@@ -91,8 +91,7 @@ def _that_matter(
 ) -> List[int]:
     """Return the builders with alternatives on whose choice an answer can depend, in order of listing.
 
-    Those upstream of the target, of a data with several producers, or of a builder two of whose consumes depend on
-    choices.
+    Those upstream of the target, of a data with several producers, or of a builder that joins what depends on choices.
     """
     producers: Dict[str, List[int]] = {}
     for at, spec in builders.items():
@@ -100,22 +99,25 @@ def _that_matter(
             producers.setdefault(data, []).append(at)
     asked = [at for data in target for at in producers.get(data, ())]
     asked.extend(at for makers in producers.values() if len(makers) > 1 for at in makers)
+    asked.extend(_joins(builders, order, given=given))
+    upstream = dict.fromkeys(asked)
+    for at in asked:  # grows while it is walked
+        fresh = [p for data in set(builders[at].consumes) - given for p in producers.get(data, ()) if p not in upstream]
+        upstream.update(dict.fromkeys(fresh))
+        asked.extend(fresh)
+    return [at for at in sorted(upstream) if len(builders[at].produces) > 1]
+
+
+def _joins(builders: Mapping[int, BuilderSpec], order: Sequence[int], *, given: FrozenSet[str]) -> Iterator[int]:
+    """Yield the builders that consume two or more data which depend on choices."""
     depends: Set[str] = set()
     for at in order:
         spec = builders[at]
-        tainted = depends.intersection(spec.consumes) - given
-        if len(tainted) > 1:
-            asked.append(at)
-        if tainted or len(spec.produces) > 1:
+        open_data = depends.intersection(spec.consumes) - given
+        if len(open_data) > 1:
+            yield at
+        if open_data or len(spec.produces) > 1:
             depends.update(spec.produces)
-    upstream: Set[int] = set()
-    while asked:
-        at = asked.pop()
-        if at not in upstream:
-            upstream.add(at)
-            for data in set(builders[at].consumes) - given:
-                asked.extend(producers.get(data, ()))
-    return [at for at in sorted(upstream) if len(builders[at].produces) > 1]
 
 
 def _space(

@@ -34,16 +34,17 @@ def main(arguments: Optional[Sequence[str]] = None) -> None:
 
     console.print("A second process brings what arrives later, wrong and twice as it may be")
     later = "-m", "examples.payments.later", str(folder), str(len(orders))
-    subprocess.run([sys.executable, *later], check=True)
+    subprocess.run([sys.executable, *later], check=True)  # noqa: S603 - this very Python, and a module of this package
 
     with open_shop(folder) as shop:
+        console.print(where_each_stands(shop, orders))
         console.print(how_it_ended(shop, orders))
     console.print(f"Look at {folder / 'runs'}: a run is one file, with a line of JSON for each thing that happened.")
     console.print("Start it again, or kill it in the middle and start it again: it ends with this table.")
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m examples.payments", description="Orders, from checkout to invoice.")
+    parser = argparse.ArgumentParser(prog="python -m examples.payments", description="Payments, from order to invoice.")
     parser.add_argument("--state", type=Path, default=Path("payments-state"), metavar="DIR", help="where all is kept")
     parser.add_argument("--fresh", action="store_true", help="delete DIR first")
     parser.add_argument("--orders", type=int, metavar="N", help="only the first N orders")
@@ -51,9 +52,14 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _delete(folder: Path) -> None:
-    if folder.exists() and not (folder / KEY_FILE).exists():
+    if not folder.exists():
+        return
+    if any(folder.iterdir()) and not (folder / KEY_FILE).exists():
         sys.exit(f"{folder} is not a folder that this example made, so it is not deleted")
-    shutil.rmtree(str(folder), ignore_errors=True)
+    gone = Path(f"{folder}-deleted")
+    shutil.rmtree(str(gone), ignore_errors=True)
+    folder.rename(gone)  # first out of the way as a whole, so that a kill leaves no half of it
+    shutil.rmtree(str(gone))
 
 
 if __name__ == "__main__":

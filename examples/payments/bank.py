@@ -28,6 +28,7 @@ from polaris_dsl import Context, builder
 
 OTP_ATTEMPTS = 3
 
+ASK = "INSERT INTO holds VALUES (?, ?, ?, ?, 1) ON CONFLICT (key) DO UPDATE SET asked = asked + 1"
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS holds (key TEXT PRIMARY KEY, order_id TEXT, token TEXT, amount TEXT, asked INTEGER);
 CREATE TABLE IF NOT EXISTS charges (hold TEXT PRIMARY KEY REFERENCES holds, order_id TEXT, amount TEXT);
@@ -45,10 +46,10 @@ class Bank:
     ) -> Union[Authorized, PaymentDeclined]:
         """Set the amount aside. Asked again with the same key, the bank does nothing more and says the same."""
         if not has_funds(payment.amount):
-            return PaymentDeclined("insufficient funds")
+            return PaymentDeclined("no funds")
         hold = (context.idempotency_key, payment.order_id, instrument.token, str(payment.amount))
         with self.ledger.transaction() as db:
-            db.execute("INSERT INTO holds VALUES (?, ?, ?, ?, 1) ON CONFLICT (key) DO UPDATE SET asked = asked + 1", hold)
+            db.execute(ASK, hold)
             (asked,) = db.execute("SELECT asked FROM holds WHERE key = ?", hold[:1]).fetchone()
         carry_answer(payment.order_id, asked=asked)  # if the answer is lost, the hold is in the ledger all the same
         return Authorized(context.idempotency_key)
@@ -69,7 +70,7 @@ class Bank:
     def read_webhook(self, payment: Payment, _: Authorized, webhook: BankWebhook) -> Union[Verified, PaymentDeclined]:
         if webhook.verdict is Verdict.APPROVED:
             return Verified(payment.order_id)
-        return PaymentDeclined("rejected by the customer")
+        return PaymentDeclined("rejected")
 
     @builder
     def complete(self, payment: Payment, authorized: Authorized, _: Verified) -> PaymentCompleted:

@@ -14,8 +14,8 @@ from polaris_dsl import builder
 class Cards:
     """Two keys: what checkout pages seal is opened with one, what the vault keeps is under the other.
 
-    AES-SIV encrypts one number to one ciphertext: a form that is sent twice is equal data, so it changes nothing. The order
-    is sealed in, so a ciphertext copied to another order does not open.
+    AES-SIV encrypts one number to one ciphertext: a form that is sent twice is equal data, so it changes nothing. The
+    order is sealed in, so a ciphertext copied to another order does not open.
     """
 
     keys: Keyring

@@ -37,9 +37,9 @@ def for_each(orders: Sequence[Order], act: Callable[[Order], None], /, *, title:
                     failed.append((order, error))
             if not failed:
                 break
-            progress.console.print(f"{len(failed)} go round again, the first because {_why(failed[0][1])}")
+            progress.console.print(f"{len(failed)} go round again, as {_why(failed[0][1])}")
             orders = [order for order, _ in failed]
 
 
 def _why(error: BuilderError) -> str:
-    return f"{error.builder} raised {type(error.__cause__).__name__}: {error.__cause__}"
+    return f"{error.builder} raised {type(error.__cause__).__name__}"

@@ -58,7 +58,6 @@ class BankWebhook:
 
 @attrs.frozen
 class Payment:
-    reference: str
     order_id: str
     amount: Decimal
 

@@ -28,7 +28,8 @@ NetbankingInputs = Union[PaymentRequest, BankChoice, BankWebhook]
 
 @builder
 def initiate(request: PaymentRequest) -> Payment:
-    return Payment(reference=f"P-{request.order_id}", order_id=request.order_id, amount=request.amount)
+    # Only what the bank needs: if the customer's name is corrected later, the payment stays equal and is not made anew.
+    return Payment(request.order_id, request.amount)
 
 
 @builder

@@ -19,11 +19,11 @@ LAST_NAMES = ("Acheampong", "Berger", "Castillo", "Dubois", "Eriksen", "Fischer"
 
 # How a customer behaves, and how many of a hundred do.
 CARD_CUSTOMERS = {
-    "types the OTP": 52,
+    "types the OTP": 51,
     "types a wrong OTP first": 14,
     "sends the OTP twice": 6,
     "types three wrong OTPs": 5,
-    "types one wrong OTP and leaves": 3,
+    "types one wrong OTP and leaves": 4,
     "never types the OTP": 8,
     "has no funds": 12,
 }
@@ -42,7 +42,7 @@ def rows() -> Iterator[Row]:
     chance = random.Random(42)
     customers = [(f"{first} {last}", _card_number(chance)) for last in LAST_NAMES for first in FIRST_NAMES]
     for number in range(1, ORDERS + 1):
-        order_id = f"ORD-{number:04}"
+        order_id = f"A-{number:03}"
         name, card = chance.choice(customers)
         by_card = chance.random() < 0.6  # noqa: PLR2004 - three in five pay by card
         behaviour = _pick(chance, CARD_CUSTOMERS if by_card else NETBANKING_CUSTOMERS)

@@ -15,7 +15,7 @@ from examples.payments.orders import CardOrder, Order
 from examples.payments.shop import Shop
 from polaris_dsl import Run, Status
 
-LISTED = 3
+LISTED = 2
 METHODS = ("card", "netbanking")
 
 
@@ -34,7 +34,7 @@ def where_each_stands(shop: Shop, orders: Sequence[Order]) -> Table:
 
 
 def how_it_ended(shop: Shop, orders: Sequence[Order]) -> Table:
-    """Count payments, invoices and charges, each where it is kept: in the store, in the folder, in the bank's ledger."""
+    """Count payments, invoices and charges, each where it is kept: the store, the folder, the bank's ledger."""
     runs = [(order, shop.load(order)) for order in orders]
     charges = shop.bank.charges()
     table = Table("", *METHODS, "together", title="How it ended", box=box.SIMPLE_HEAD)
@@ -61,8 +61,8 @@ def _method(order: Order) -> str:
 
 def _because(run: Run[Outcome]) -> str:
     if isinstance(run.target, PaymentDeclined):
-        return f"declined, {run.target.reason}"
+        return f"declined: {run.target.reason}"
     if run.target:
         return "paid"
     waits = [f"waits for {data.__name__}" for data in run.missing]
-    return "; ".join(waits + [f"{name} made nothing yet" for name in run.silent])
+    return "; ".join(waits + [f"{name} made nothing" for name in run.silent])

@@ -23,7 +23,6 @@ KEY_FILE = "key"
 @attrs.frozen
 class Shop:
     cards: Cards
-    vault: vault.Vault
     bank: bank.Bank
     invoices: Invoices
     card: Executor[Outcome, CardInputs]
@@ -38,8 +37,8 @@ class Shop:
 def open_shop(folder: Path, /) -> Iterator[Shop]:
     """Open the shop that lives in this folder; the first time, make the folder and all that is in it."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    (folder / "invoices").mkdir(exist_ok=True)
     keys = Keyring.open(folder / KEY_FILE)
+    (folder / "invoices").mkdir(exist_ok=True)
     runs = FileStore(folder / "runs")
     with contextlib.ExitStack() as opened:
         cards = Cards(keys)
@@ -50,7 +49,6 @@ def open_shop(folder: Path, /) -> Iterator[Shop]:
         netbanking = netbanking_payment(bank=the_bank, invoices=invoices)
         yield Shop(
             cards=cards,
-            vault=the_vault,
             bank=the_bank,
             invoices=invoices,
             card=opened.enter_context(Executor(card, store=runs)),

@@ -10,7 +10,7 @@ from examples.payments.data import EncryptedCard, Instrument
 from examples.payments.database import Database
 from polaris_dsl import builder
 
-SCHEMA = "CREATE TABLE IF NOT EXISTS cards (fingerprint TEXT PRIMARY KEY, ciphertext TEXT NOT NULL, token TEXT NOT NULL)"
+SCHEMA = "CREATE TABLE IF NOT EXISTS cards (fingerprint TEXT PRIMARY KEY, ciphertext TEXT, token TEXT)"
 
 
 @attrs.frozen
@@ -25,9 +25,3 @@ class Vault:
             db.execute("INSERT INTO cards VALUES (?, ?, ?) ON CONFLICT DO NOTHING", fresh)
             (token,) = db.execute("SELECT token FROM cards WHERE fingerprint = ?", fresh[:1]).fetchone()
         return Instrument(token, label=f"card ending in {card.last_digits}")
-
-    def count(self) -> int:
-        """Return how many cards are known."""
-        with self.database.transaction() as db:
-            (count,) = db.execute("SELECT count(*) FROM cards").fetchone()
-        return int(count)

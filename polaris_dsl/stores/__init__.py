@@ -1,7 +1,22 @@
 """Where runs are saved."""
 
+from polaris_dsl.stores._file import FileStore
 from polaris_dsl.stores._lines import Built, Failed, Fed, Line, Put, Rested, Started
 from polaris_dsl.stores._memory import MemoryStore
 from polaris_dsl.stores._protocol import Journals, Store
+from polaris_dsl.stores._repair import Repaired
 
-__all__ = ["Built", "Failed", "Fed", "Journals", "Line", "MemoryStore", "Put", "Rested", "Started", "Store"]
+__all__ = [
+    "Built",
+    "Failed",
+    "Fed",
+    "FileStore",
+    "Journals",
+    "Line",
+    "MemoryStore",
+    "Put",
+    "Repaired",
+    "Rested",
+    "Started",
+    "Store",
+]

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import weakref
-from typing import Callable, List, Set
+from typing import Callable, List, Optional, Set
 
 import attrs
+
+from polaris_dsl.errors import UnsafeStore
 
 READ = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
 WRITE = os.O_RDWR | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
@@ -50,14 +52,20 @@ class Disk:
         while written < len(data):
             written += self.pwrite(fd, data[written:], at + written)
 
+    def exists(self, path: str, /) -> bool:
+        """Return whether `path` names anything."""
+        try:
+            self.lstat(path)
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+        return True
+
     def is_at(self, fd: int, path: str, /) -> bool:
         """Return whether an open file is still the one that `path` names."""
         try:
-            named = self.lstat(path)
+            return os.path.samestat(self.lstat(path), self.fstat(fd))
         except FileNotFoundError:
             return False
-        opened = self.fstat(fd)
-        return (named.st_ino, named.st_dev) == (opened.st_ino, opened.st_dev)
 
     def make_folder(self, path: str, /) -> bool:
         """Make a directory that only its owner may enter, whatever the umask; return whether it was not there before."""
@@ -69,15 +77,24 @@ class Disk:
         return True
 
 
-def system_disk() -> Disk:
-    """Return the calls of the system that this is. Not for Windows, which has not all of them."""
+def system_disk(root: str, /) -> Disk:
+    """Return the calls of the system that this is.
+
+    Raises:
+        UnsafeStore: it lacks some of them, as Windows does; `root` is where the store would have been.
+    """
+    try:
+        sync = _strongest_sync()
+    except ImportError:
+        why = "a FileStore needs flock and fsync of directories, which this system lacks; use a MemoryStore here"
+        raise UnsafeStore(root, why=why) from None
     return Disk(
         open=os.open,
         close=os.close,
         pread=os.pread,
         pwrite=os.pwrite,
         ftruncate=os.ftruncate,
-        sync=_strongest_sync(),
+        sync=sync,
         sync_folder=_sync_folder,
         fstat=os.fstat,
         lstat=os.lstat,
@@ -157,11 +174,12 @@ class Descriptors:
         self._open.add(fd)
         return fd
 
-    def _forget(self) -> None:
+    def close_inherited(self) -> None:
+        """Close all, in a forked child."""
         while self._open:
             self._disk.close(self._open.pop())
 
 
-def _forget(descriptors: Descriptors | None) -> None:
+def _forget(descriptors: Optional[Descriptors]) -> None:
     if descriptors is not None:
-        descriptors._forget()
+        descriptors.close_inherited()

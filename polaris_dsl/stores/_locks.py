@@ -8,12 +8,11 @@ import struct
 import sys
 import time
 from datetime import datetime, timezone
-from typing import Callable, Dict, Optional
+from typing import Dict, Optional
 
 import attrs
 from typing_extensions import Protocol
 
-from polaris_dsl.errors import UnsafeStore
 from polaris_dsl.stores._disk import READ, Descriptors, Disk
 
 
@@ -47,18 +46,11 @@ class Locks(Protocol):
         """Return who has the run lock; None if it is free by now."""
 
 
-def system_locks(root: str, /) -> Callable[[Descriptors, Disk], Locks]:
-    """Return the best locks that there are for files below `root`.
-
-    Raises:
-        UnsafeStore: this system has none of them.
-    """
-    try:
-        import fcntl  # noqa: F401, PLC0415  Windows has none, and must be able to import this module
-    except ImportError:
-        why = "a FileStore needs flock and fsync of directories, which this system lacks; use a MemoryStore here"
-        raise UnsafeStore(root, why=why) from None
-    return OfdLocks if sys.platform == "linux" and _ofd_works(root) else FlockLocks
+def system_locks(descriptors: Descriptors, disk: Disk, /, *, root: str) -> Locks:
+    """Return the best locks that there are for files below `root`."""
+    if sys.platform == "linux" and _ofd_works(root):
+        return OfdLocks()
+    return FlockLocks(descriptors, disk)
 
 
 # --- Linux: both are ranges of bytes of the journal itself, far behind its data; no file more for each run ---------------
@@ -101,7 +93,7 @@ class OfdLocks:
     many behind it as there are seconds in the time of locking: so the one call that takes it also says who and since when.
     """
 
-    def __init__(self, descriptors: Descriptors, disk: Disk, /) -> None:  # noqa: ARG002  made like FlockLocks
+    def __init__(self) -> None:
         import fcntl  # noqa: PLC0415
 
         self._control = fcntl.fcntl

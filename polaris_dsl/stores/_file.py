@@ -1,0 +1,342 @@
+"""The store that keeps each run as a journal file."""
+
+from __future__ import annotations
+
+import os
+import time
+from contextlib import contextmanager
+from typing import Callable, Dict, Iterator, List, Optional, Sequence, Tuple, Union
+
+from typing_extensions import Literal
+
+from polaris_dsl.errors import CorruptJournal, NotWritten, RunLocked, StoreError, UnknownRun
+from polaris_dsl.stores._checks import check_commit, check_run_id
+from polaris_dsl.stores._disk import READ, Descriptors, Disk, system_disk
+from polaris_dsl.stores._lines import Line
+from polaris_dsl.stores._listing import glance, run_of
+from polaris_dsl.stores._locks import Locks, system_locks
+from polaris_dsl.stores._open import Address, Ground, OpenJournal, readable, refuse, told
+from polaris_dsl.stores._paths import Folder, is_workflow_name, prepare_root
+from polaris_dsl.stores._repair import Repaired, repair
+from polaris_dsl.stores._scan import Scan, scan
+
+LONGEST_PAUSE_S = 0.05
+
+
+class FileStore:
+    """Keeps runs as files, one journal for each run, below one directory. Safe to share between threads and processes.
+
+    What was committed survives `kill -9` at any instant and, with `durability="power"`, a power cut, provided that the
+    disk honours fsync. The directory must be on a local file system (not NFS), and this system must have flock (not
+    Windows). A forked child may use the store; it does not inherit the runs that its parent holds.
+
+    Args:
+        root: the directory; made for its owner alone if it is missing.
+        durability: `"power"` syncs each commit to the disk. `"process"` does not: a killed process loses nothing, but a
+            power cut or a crash of the system may lose, or damage, what was committed within the last half minute or so.
+
+    Raises:
+        UnsafeStore: everyone may write to `root`, it cannot be used, or this system lacks what the promise needs.
+    """
+
+    encoded = True
+    """`Put.body` is JSON text."""
+
+    def __init__(
+        self,
+        root: Union[str, os.PathLike[str]],
+        /,
+        *,
+        durability: Literal["power", "process"] = "power",
+        _disk: Optional[Disk] = None,
+        _locks: Optional[Callable[[Descriptors, Disk], Locks]] = None,
+    ) -> None:
+        if durability not in {"power", "process"}:
+            raise ValueError(f'durability= is "power" or "process", not {durability!r:.80}')
+        self._root = os.path.abspath(os.fspath(root))
+        disk = system_disk(self._root) if _disk is None else _disk
+        durable = durability == "power"
+        prepare_root(disk, self._root, durable=durable)
+        files = Descriptors(disk)
+        locks = system_locks(files, disk, root=self._root) if _locks is None else _locks(files, disk)
+        self._ground = Ground(disk, files, locks, durable)
+
+    def open(self, workflow: str, /) -> FileJournals:
+        """Return the journals of the workflow of this name.
+
+        Raises:
+            UnsafeStore: the name cannot be that of a directory.
+        """
+        return FileJournals(Folder(self._ground.disk, self._root, workflow), workflow, self._ground)
+
+    def repair(self, run_id: str, /, *, workflow: Optional[str] = None) -> Repaired:
+        """Cut a damaged journal behind its last whole commit, and keep a copy of all of it beside it.
+
+        What is cut is lost to the run: builders whose results stood there run again. Where nothing is damaged, nothing
+        is done. Durable on return.
+
+        Args:
+            run_id: the run.
+            workflow: the name of its workflow; needed only where several have a run of this id.
+
+        Raises:
+            BadRunId: no store takes this id.
+            UnknownRun: there is no such run.
+            RunLocked: it is held.
+            WrongWorkflow: the journal belongs to another workflow.
+            ValueError: several workflows have a run of this id, and none was named.
+        """
+        check_run_id(run_id)
+        names = [workflow] if workflow is not None else self._workflows_with(run_id)
+        if len(names) > 1:
+            told_names = ", ".join(names)
+            raise ValueError(f"run {run_id!r} is there under several workflows: {told_names}; say which with workflow=")
+        if not names:
+            raise UnknownRun(run_id, workflow="(any)")
+        return self.open(names[0]).repair(run_id)
+
+    def _workflows_with(self, run: str) -> List[str]:
+        disk = self._ground.disk
+        with readable(self._root):
+            names = [name for name in sorted(disk.listdir(self._root)) if is_workflow_name(name)]
+        return [name for name in names if disk.exists(Folder(disk, self._root, name).journal(run))]
+
+
+class FileJournals:
+    """The journals of one workflow. Safe to share between threads.
+
+    A run that is held through these journals is written through the file that the hold opened, whichever thread writes.
+    """
+
+    def __init__(self, folder: Folder, workflow: str, ground: Ground) -> None:
+        self._folder = folder
+        self._workflow = workflow
+        self._ground = ground
+        self._held: Dict[Tuple[int, str], OpenJournal] = {}  # by process too: a forked child holds nothing
+
+    def load(self, run: str, /, *, after: int = 0) -> Tuple[Line, ...]:
+        """Return the lines of a run that follow line `after`, verified, in order; takes no run lock and writes nothing.
+
+        Within a hold it also makes durable what others have added, for it will be built upon.
+
+        Raises:
+            BadRunId: no store takes this id.
+            UnknownRun: there is no such run.
+            CorruptJournal: the journal was damaged.
+            WrongWorkflow: it belongs to another workflow.
+            UnsafeStore: it cannot be read.
+        """
+        address = self._address(run)
+        with readable(address.path):
+            held = self._held.get((os.getpid(), run))
+            if held is not None:
+                with held.mutex:
+                    if held.usable:
+                        with held.locked():
+                            return held.lines(after)
+            return self._verified(address).lines[after:]
+
+    def append(self, run: str, expected_n: int, lines: Sequence[Line], /) -> Tuple[Line, ...]:
+        """Commit `lines` behind line `expected_n`, all or none, or return what already follows it.
+
+        Durable on return, except that with `durability="process"`, and where all lines are `Rested`, it is not synced.
+
+        Raises:
+            BadRunId: no store takes this id.
+            NotWritten: nothing was kept; the journal is as it was and may be used on.
+            CommitUnknown: the lines may or may not be there; the next call on that run finds out.
+            UnknownRun: the run has fewer lines than `expected_n`: it was deleted meanwhile.
+            CorruptJournal: the journal was damaged.
+            WrongWorkflow: it belongs to another workflow.
+            ValueError: these lines can stand in no journal.
+        """
+        check_commit(run, workflow=self._workflow, expected_n=expected_n, lines=lines)
+        try:
+            held = self._held.get((os.getpid(), run))
+            if held is not None:
+                with held.mutex:
+                    if held.usable:
+                        with held.locked():
+                            return held.append(expected_n, lines)
+            return self._append_alone(self._address(run), expected_n, lines)
+        except OSError as error:
+            raise NotWritten(self._folder.journal(run), why=told(error)) from error
+
+    @contextmanager
+    def hold(self, run: str, /, *, wait_s: Optional[float] = None) -> Iterator[None]:
+        """Hold the run lock, which no thread of any process can take twice; recovers what was interrupted.
+
+        Raises:
+            BadRunId: no store takes this id.
+            RunLocked: another held it for all of `wait_s`.
+            CommitUnknown: what was found could not be made durable.
+            CorruptJournal: the journal was damaged.
+            WrongWorkflow: it belongs to another workflow.
+            UnsafeStore: it cannot be opened.
+        """
+        address = self._address(run)
+        process = os.getpid()
+        with readable(address.path):
+            journal = self._lock_run(address, wait_s=wait_s, create=True)
+        try:
+            with readable(address.path), journal.mutex, journal.locked():
+                journal.catch_up()
+            self._held[process, run] = journal
+            yield
+        finally:
+            if os.getpid() == process:
+                self._held.pop((process, run), None)
+                with journal.mutex:
+                    journal.release()
+
+    def runs(self) -> Iterator[Tuple[str, Line]]:
+        """Yield every run's id with the last line of its journal, in no particular order.
+
+        Reads the two ends of each journal, of which only the last line is verified. What cannot be read does not keep the
+        others from being shown: it is raised at the end.
+
+        Raises:
+            CorruptJournal: journals were damaged; this is the first of them.
+            WrongWorkflow: as above, they belong to another workflow.
+            UnsafeStore: as above, they cannot be read.
+        """
+        problems = []
+        with readable(self._folder.path):
+            paths = list(self._folder.journals())
+        for path in paths:
+            try:
+                summary = self._summary(path)
+            except UnknownRun:
+                continue  # deleted meanwhile, or never begun
+            except StoreError as error:
+                problems.append(error)
+                continue
+            yield summary
+        if problems:
+            raise problems[0]
+
+    def delete(self, run: str, /) -> None:
+        """Remove a run, durably, whatever the state of its journal.
+
+        Raises:
+            BadRunId: no store takes this id.
+            UnknownRun: there is no such run.
+            RunLocked: it is held.
+            CommitUnknown: it is gone, but may come back with a power cut.
+            WrongWorkflow: the journal belongs to another workflow.
+            UnsafeStore: it cannot be opened or removed.
+        """
+        with self._locked(run) as journal:
+            journal.remove()
+
+    def repair(self, run: str, /) -> Repaired:
+        """Cut the journal of a run where it was damaged; see `FileStore.repair`."""
+        with self._locked(run) as journal:
+            return repair(journal)
+
+    # --- opening
+
+    def _address(self, run: str) -> Address:
+        check_run_id(run)
+        return Address(run, self._workflow, self._folder, self._folder.journal(run))
+
+    def _open(self, address: Address, *, create: bool) -> OpenJournal:
+        if create:
+            self._folder.make_for(address.path)
+        try:
+            fd = self._ground.descriptors.open(address.path, create=create)
+        except FileNotFoundError:
+            raise UnknownRun(address.run, workflow=self._workflow) from None
+        return OpenJournal(fd, address, self._ground)
+
+    @contextmanager
+    def _locked(self, run: str) -> Iterator[OpenJournal]:
+        """Open the journal of a run that is there, and take both of its locks, without waiting for the run's."""
+        address = self._address(run)
+        with readable(address.path):
+            journal = self._lock_run(address, wait_s=0, create=False)
+            try:
+                with journal.locked():
+                    yield journal
+            finally:
+                journal.release()
+
+    def _lock_run(self, address: Address, *, wait_s: Optional[float], create: bool) -> OpenJournal:
+        deadline = None if wait_s is None else time.monotonic() + wait_s
+        while True:
+            journal = self._open(address, create=create)
+            try:
+                _take_run(journal, deadline=deadline)
+            except BaseException:
+                journal.close()
+                raise
+            if journal.in_place():
+                return journal
+            journal.release()
+
+    def _append_alone(self, address: Address, expected_n: int, lines: Sequence[Line]) -> Tuple[Line, ...]:
+        while True:
+            journal = self._open(address, create=expected_n == 0)
+            try:
+                with journal.locked():
+                    if journal.in_place():
+                        return journal.append(expected_n, lines)
+            finally:
+                journal.close()
+
+    # --- reading without the run lock
+
+    def _verified(self, address: Address) -> Scan:
+        disk, locks = self._ground.disk, self._ground.locks
+        with self._reading(address) as fd:
+            found = scan(disk.read_from(fd, 0), address.run)
+            if found.damage is not None:
+                # A commit under way may look like that: read again when there is none.
+                locks.take_append(fd, shared=True)
+                try:
+                    found = scan(disk.read_from(fd, 0), address.run)
+                finally:
+                    locks.drop_append(fd)
+        refuse(found, address)
+        if not found.lines:
+            raise UnknownRun(address.run, workflow=self._workflow)
+        return found
+
+    def _summary(self, path: str) -> Tuple[str, Line]:
+        disk = self._ground.disk
+        with readable(path):
+            with self._reading(Address("", self._workflow, self._folder, path)) as fd:
+                ends = glance(disk, fd)
+                begun = run_of(disk.read_from(fd, 0).partition(b"\n")[0]) if ends is None else ends[0]
+            run = "" if begun is None else begun.run
+            if begun is not None and self._folder.journal(run) != path:
+                raise CorruptJournal(path, line=1, byte=0, why=f"this is the journal of run {run!r}, out of its place")
+            if ends is not None and ends[0].flow == self._workflow:
+                return run, ends[1]
+            return run, self._verified(Address(run, self._workflow, self._folder, path)).lines[-1]
+
+    @contextmanager
+    def _reading(self, address: Address) -> Iterator[int]:
+        disk = self._ground.disk
+        try:
+            fd = disk.open(address.path, READ, 0)
+        except FileNotFoundError:
+            raise UnknownRun(address.run, workflow=self._workflow) from None
+        try:
+            yield fd
+        finally:
+            disk.close(fd)
+
+
+def _take_run(journal: OpenJournal, *, deadline: Optional[float]) -> None:
+    """Wait for the run lock until `deadline`, by the monotonic clock; None: without limit."""
+    pause_s = 0.001
+    while not journal.take_run():
+        holder = journal.holder()
+        if holder is None:
+            continue  # it has been let go by now
+        left_s = pause_s if deadline is None else min(pause_s, deadline - time.monotonic())
+        if left_s <= 0:
+            raise RunLocked(journal.address.run, holder=holder.name, since=holder.since)
+        time.sleep(left_s)
+        pause_s = min(2 * pause_s, LONGEST_PAUSE_S)

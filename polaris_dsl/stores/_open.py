@@ -1,0 +1,245 @@
+"""One open journal: reading on from where it was, recovering what was interrupted, committing."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import os
+import threading
+from contextlib import contextmanager, suppress
+from typing import Iterator, List, Optional, Sequence, Tuple
+
+import attrs
+
+from polaris_dsl.errors import CommitUnknown, CorruptJournal, NotWritten, UnknownRun, UnsafeStore, WrongWorkflow
+from polaris_dsl.stores._disk import Descriptors, Disk
+from polaris_dsl.stores._journal import start, write
+from polaris_dsl.stores._lines import Line, Rested, Started
+from polaris_dsl.stores._locks import Holder, Locks
+from polaris_dsl.stores._paths import Folder
+from polaris_dsl.stores._scan import Scan, scan
+
+_log = logging.getLogger(__name__)
+
+
+@attrs.frozen
+class Ground:
+    """What all journals of a store stand on."""
+
+    disk: Disk
+    descriptors: Descriptors
+    locks: Locks
+    durable: bool
+    """Whether a commit waits until it is on the disk."""
+
+
+@attrs.frozen
+class Address:
+    """Which run's journal it is, and where."""
+
+    run: str
+    workflow: str
+    folder: Folder
+    path: str
+
+
+def told(error: OSError, /) -> str:
+    """Return what the system says is wrong."""
+    if error.errno == errno.ELOOP:
+        return "it is a symbolic link, which a store never makes"
+    return error.strerror or str(error)
+
+
+@contextmanager
+def readable(path: str, /) -> Iterator[None]:
+    """Turn an `OSError` into `UnsafeStore`."""
+    try:
+        yield
+    except OSError as error:
+        raise UnsafeStore(path, why=f"cannot be used: {told(error)}") from error
+
+
+def refuse(found: Scan, address: Address, /) -> None:
+    """Raise if what was found in a journal, from its beginning or behind a line, is not the run that was asked for.
+
+    Raises:
+        CorruptJournal: it was damaged.
+        WrongWorkflow: it is the journal of another workflow.
+    """
+    if found.damage is not None:
+        damage = found.damage
+        raise CorruptJournal(address.path, line=damage.line, byte=damage.byte, why=damage.why)
+    for line in found.lines[:1]:
+        if isinstance(line, Started) and line.flow != address.workflow:
+            raise WrongWorkflow(address.path, expected=address.workflow, found=line.flow)
+
+
+class OpenJournal:
+    """An open journal: knows its lines and its size, and reads only what others have added since.
+
+    Its methods are called with `mutex` held, for the threads of a process share the file and so its locks; an `OSError` that
+    they let out says that nothing was written.
+    """
+
+    def __init__(self, fd: int, address: Address, ground: Ground, /) -> None:
+        self.mutex = threading.Lock()
+        self.usable = True
+        """False once it was closed, or a sync failed: what the kernel holds of it may differ from the disk."""
+        self.fd = fd
+        self.address = address
+        self.ground = ground
+        self._disk = ground.disk
+        self._lines: List[Line] = []
+        self._tip = start(address.run)
+        self._unsynced = False
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold the append lock. Raises `OSError` if there is no lock to be had."""
+        self.ground.locks.take_append(self.fd)
+        try:
+            yield
+        finally:
+            self.ground.locks.drop_append(self.fd)
+
+    def take_run(self) -> bool:
+        """Take the run lock, without waiting; False if another has it."""
+        return self.ground.locks.take_run(self.fd, self.address.path)
+
+    def holder(self) -> Optional[Holder]:
+        """Return who has the run lock; None if it is free by now."""
+        return self.ground.locks.holder(self.fd, self.address.path)
+
+    def in_place(self) -> bool:
+        """Return whether this is still the file that the path names: what is locked may have been removed meanwhile."""
+        return self._disk.is_at(self.fd, self.address.path)
+
+    def append(self, expected_n: int, lines: Sequence[Line], /) -> Tuple[Line, ...]:
+        """Commit lines behind line `expected_n`, or return what already follows it; under the append lock."""
+        self.catch_up()
+        if self._tip.n < expected_n:
+            raise self.unknown()
+        if self._tip.n > expected_n:
+            return tuple(self._lines[expected_n:])
+        self._commit(lines)
+        return ()
+
+    def lines(self, after: int, /) -> Tuple[Line, ...]:
+        """Return the lines behind line `after`; under the append lock."""
+        self.catch_up()
+        if not self._lines:
+            raise self.unknown()
+        return tuple(self._lines[after:])
+
+    def catch_up(self) -> None:
+        """Read what was added since, and recover from what was interrupted; under the append lock."""
+        state = self._disk.fstat(self.fd)
+        if state.st_nlink == 0:
+            raise self.unknown()
+        if state.st_size == self._tip.size:
+            return
+        if state.st_size < self._tip.size:
+            why = "it was cut while it was open"
+            raise CorruptJournal(self.address.path, line=self._tip.n, byte=state.st_size, why=why)
+        data = self._disk.read_from(self.fd, self._tip.size)
+        found = scan(data, self.address.run, behind=self._tip)
+        refuse(found, self.address)
+        self._make_sure(data, found)
+        self._lines += found.lines
+        self._tip = found.tip
+
+    def remove(self) -> None:
+        """Delete the journal, whatever its state, unless it is another workflow's; under both locks."""
+        found = scan(self._disk.read_from(self.fd, 0), self.address.run)
+        if found.damage is None:
+            refuse(found, self.address)
+            if not found.lines:
+                raise self.unknown()
+        self._disk.unlink(self.address.path)
+        if self.ground.durable:
+            with self.unknown_if_it_fails():
+                self._disk.sync_folder(os.path.dirname(self.address.path))
+
+    @contextmanager
+    def unknown_if_it_fails(self) -> Iterator[None]:
+        """Turn an `OSError` into `CommitUnknown`, and make the journal unusable: what is on the disk is not known now."""
+        try:
+            yield
+        except OSError as error:
+            self.usable = False  # never again: the kernel reports a failed sync once, and then calls the pages clean
+            raise CommitUnknown(self.address.path, why=told(error)) from error
+
+    def unknown(self) -> UnknownRun:
+        """Return the error that says that there is no such run."""
+        return UnknownRun(self.address.run, workflow=self.address.workflow)
+
+    def release(self) -> None:
+        """Let go of the run lock and close; a journal to which nothing was written is removed first."""
+        with suppress(OSError):
+            if self._tip.size == 0:
+                self._remove_if_empty()
+            self.ground.locks.drop_run(self.fd, self.address.path)
+        self.close()
+
+    def close(self) -> None:
+        """Close the file, which ends all locks on it."""
+        self.usable = False
+        self.ground.descriptors.close(self.fd)
+
+    def _remove_if_empty(self) -> None:
+        with self.locked():
+            if self._disk.fstat(self.fd).st_size == 0 and self.in_place():
+                self._disk.unlink(self.address.path)
+
+    def _make_sure(self, data: bytes, found: Scan) -> None:
+        """Drop what an interrupted commit left, and make what was found durable before it is built upon.
+
+        Its writer may have died between write and sync, or failed to sync: a page that could not be written counts as clean
+        to the kernel, so only writing the same bytes once more brings them to the disk.
+        """
+        path, begin, end = self.address.path, self._tip.size, found.tip.size
+        with self.unknown_if_it_fails():
+            if found.torn:
+                _log.warning(
+                    "%s: dropped %d bytes of an unfinished commit behind line %d", path, found.torn, found.tip.n
+                )
+                self._disk.ftruncate(self.fd, end)
+            if self.ground.durable:
+                self._disk.write_all(self.fd, data[: end - begin], begin)
+                self._disk.sync(self.fd)
+                if begin == 0:
+                    self.address.folder.sync_for(path)
+        self._unsynced = False
+
+    def _commit(self, lines: Sequence[Line]) -> None:
+        data, tip = write(lines, behind=self._tip)
+        if self._unsynced:
+            # Two commits must not be in flight at once: a power cut could keep the second and lose the first.
+            self._sync()
+        try:
+            self._disk.write_all(self.fd, data, self._tip.size)
+        except OSError as error:
+            self._cut_back()
+            raise NotWritten(self.address.path, why=told(error)) from error
+        if all(isinstance(line, Rested) for line in lines):
+            self._unsynced = self.ground.durable
+        else:
+            self._sync()
+        self._lines += lines
+        self._tip = tip
+
+    def _cut_back(self) -> None:
+        """Take back what was written of a commit; synced, for its bytes must not show up again under the next one."""
+        with self.unknown_if_it_fails():
+            self._disk.ftruncate(self.fd, self._tip.size)
+            if self.ground.durable:
+                self._disk.sync(self.fd)
+
+    def _sync(self) -> None:
+        if not self.ground.durable:
+            return
+        with self.unknown_if_it_fails():
+            self._disk.sync(self.fd)
+            if self._tip.size == 0:
+                self.address.folder.sync_for(self.address.path)
+        self._unsynced = False
