@@ -104,10 +104,9 @@ def tell(event: str, run: Run[Receipt]) -> None:
     print(f"  {run.status.value:10} ", end="")
     if run.target:
         print(run.target.text)
-    elif run.missing:
-        print(f"waits for {', '.join(data.__name__ for data in run.missing)}")
     else:
-        print(f"{', '.join(run.silent)} returned nothing: waits for something newer")
+        silent = "".join(f"; {name} has returned nothing so far" for name in run.silent)
+        print(f"waits for {', '.join(data.__name__ for data in run.missing)}{silent}")
 
 
 def main() -> None:

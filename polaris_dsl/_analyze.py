@@ -25,13 +25,13 @@ def analyze(graph: Graph, /) -> Tuple[Diagnostic, ...]:
         *_argument_flaws(graph),
         *_builder_flaws(survey),
         *_duplicates(survey),
-        *_name_clashes(survey, {*missing, *unmade}),
+        *_name_clashes(survey, set(unmade)),
     ]
     if survey.products_known:
         found += _missing_data(survey, missing)
         found += _no_producer(survey, unmade, missing)
     found += _cycles(survey)
-    worlds = _worlds(survey, {*missing, *unmade})
+    worlds = _worlds(survey, set(unmade))
     found += _ambiguous_producers(survey, worlds)
     broken: List[Diagnostic] = []
     if survey.products_known:
@@ -81,7 +81,7 @@ def _name_clashes(survey: Survey, absent: Set[str]) -> Iterator[Diagnostic]:
         used += [*spec.takes, *spec.produces]
     by_name: Dict[str, List[str]] = {}
     for data in dict.fromkeys(used):
-        if data not in absent:
+        if data not in absent and (data in graph.inputs or survey.made(data)):
             by_name.setdefault(survey.name(data), []).append(data)
     for name, keys in by_name.items():
         if len(keys) > 1:

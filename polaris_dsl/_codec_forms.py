@@ -1,220 +1,108 @@
-"""How values of each type are written as JSON values and read back: strictly, and exactly in both directions."""
+"""How each type is written as JSON values and read back: strictly, and exactly in both directions."""
 
 from __future__ import annotations
 
-import base64
-import json
-import math
-from datetime import date, datetime, time, timedelta, timezone
-from decimal import Decimal
-from enum import Enum, Flag
-from typing import Any, Callable, Dict, Iterable, List, Mapping, Optional, Sequence, Tuple, Type, TypeVar, Union
-from uuid import UUID
+import inspect
+from enum import Enum
+from itertools import chain
+from typing import Any, Callable, Dict, Iterable, List, Mapping, Optional, Sequence, Tuple
 
-import attrs
-from typing_extensions import Annotated, Final, Literal, get_args, get_origin
+from typing_extensions import Annotated, Final, Literal, get_args, get_origin, is_protocol
 
+from polaris_dsl._codec_classes import At, class_form
+from polaris_dsl._codec_scalars import SCALARS, Form, Hook, Refused, dump, enumeration, exactly, name_of, unlike
 from polaris_dsl._compat import UNIONS
 
-T = TypeVar("T")
-Hook = Callable[[Any], Any]
+Arguments = Tuple[object, ...]
 
 
-class Refused(Exception):
-    """What cannot be taken, and why. It never leaves the codec, for what is chained to it may hold values."""
+class Forms:
+    """Makes the form of a data and of all that it is made of.
 
-    def __init__(self, why: str) -> None:
-        self.why = why
-        self._places: List[str] = []
+    Each data has forms of its own: where one is refused halfway, nothing is left that another could find. For one thread.
+    """
 
-    @property
-    def path(self) -> str:
-        """Where it was found, seen from the data, such as `.items[1].qty`."""
-        return "".join(reversed(self._places))
+    def __init__(self) -> None:
+        self._classes: Dict[type, Optional[Form]] = {}
 
-    def under(self, place: str) -> Refused:
-        """Say that this was found inside of `place`."""
-        self._places.append(place)
-        return self
+    def of(self, kind: object, /) -> Form:
+        """Return the form of a type, or raise `Refused` if its values could never be taken."""
+        kind = _unwrapped(kind)
+        origin, arguments = get_origin(kind), get_args(kind)
+        if origin in UNIONS:
+            return _union(self._at, kind)
+        if origin in _MADE:
+            return _MADE[origin](self._at, arguments)
+        if isinstance(kind, type) and origin is None:
+            return SCALARS.get(kind) or self._of_class(kind)
+        if kind is None:
+            return SCALARS[type(None)]
+        raise _unknown(kind)
 
+    def _of_class(self, cls: type) -> Form:
+        if cls in self._classes:
+            return self._classes[cls] or self._later(cls)
+        self._classes[cls] = None
+        self._classes[cls] = form = self._made(cls)
+        return form
 
-@attrs.frozen(eq=False)
-class Form:
-    """How the values of one type are written and read; both functions raise `Refused`."""
+    def _made(self, cls: type) -> Form:
+        if issubclass(cls, Enum):
+            return enumeration(cls)
+        if cls in _VAGUE or inspect.isabstract(cls) or is_protocol(cls):
+            raise _unknown(cls)
+        return class_form(cls, at=self._at)
 
-    write: Hook
-    read: Hook
-    cls: Optional[type] = None
-    """The exact class of every value; None where there are several."""
-    text: bool = False
-    """Whether every value is written as a JSON string, so that it can be the key of a JSON object."""
+    def _later(self, cls: type) -> Form:
+        """Return a form that looks the real one up when it is used: that one is just being made, for `cls` holds itself."""
 
+        def later() -> Form:
+            form = self._classes[cls]
+            assert form is not None  # noqa: S101  it was made before any value was there
+            return form
 
-dump = json.JSONEncoder(ensure_ascii=False, allow_nan=False, check_circular=False, separators=(",", ":")).encode
-"""Turns what a form has written into one line of JSON."""
+        return Form(lambda value: later().write(value), lambda value: later().read(value), cls)
 
-
-def name_of(kind: object) -> str:
-    """Return what a user calls a type."""
-    return kind.__name__ if isinstance(kind, type) else str(kind).replace("typing.", "")
-
-
-def unlike(expected: str, value: object) -> Refused:
-    """Return the refusal of a value that is of another type than expected."""
-    return Refused(f"expected {expected}, got {name_of(type(value))}")
-
-
-def exactly(cls: Type[T], value: object) -> T:
-    """Return the value, if it is of this very class."""
-    if type(value) is not cls:
-        raise unlike(name_of(cls), value)
-    return value
-
-
-# --- scalars ---------------------------------------------------------------------------------------------------------
-
-_WIDEST = 10**600  # Python 3.11 and later may be told to read no more than 640 digits
-
-
-def _none(value: object) -> None:
-    if value is not None:
-        raise unlike("None", value)
-
-
-def _bool(value: object) -> bool:
-    return exactly(bool, value)
-
-
-def _int(value: object) -> int:
-    if not -_WIDEST < exactly(int, value) < _WIDEST:
-        raise Refused("is an int of more than 600 digits")
-    return value  # type: ignore[return-value]  # its class was looked at
-
-
-def _float(value: object) -> float:
-    if type(value) is int:  # type checkers take it for a float; JSON keeps 1 and 1.0 apart, so it comes back an int
-        return _int(value)
-    if not math.isfinite(exactly(float, value)):
-        raise Refused("is not a finite number")
-    return value  # type: ignore[return-value]  # its class was looked at
-
-
-def _str(value: object) -> str:
-    text = exactly(str, value)
-    if not text.isascii():
+    def _at(self, place: str, kind: object) -> Form:
         try:
-            text.encode()
-        except UnicodeEncodeError:
-            raise Refused("holds a lone surrogate, which cannot be written as UTF-8") from None
-    return text
+            return self.of(kind)
+        except Refused as refused:
+            raise refused.under(place) from None
 
 
-def _decimal(value: Decimal) -> str:
-    if not value.is_finite():
-        raise Refused("is not a finite number")
-    return str(value)
+def _unwrapped(kind: Any) -> object:  # noqa: ANN401  what stands in an annotation has no type of its own
+    """Return what a NewType, an alias, `Final[...]` or `Annotated[...]` stands for."""
+    while not isinstance(kind, type):
+        if get_origin(kind) in (Annotated, Final) and get_args(kind):
+            kind = get_args(kind)[0]
+        elif hasattr(kind, "__supertype__"):
+            kind = kind.__supertype__
+        elif hasattr(kind, "__value__"):
+            kind = kind.__value__
+        else:
+            break
+    return kind
 
 
-def _fixed(value: Union[datetime, time]) -> str:
-    zone = value.tzinfo
-    if zone is not None and (
-        type(zone) is not timezone or zone.tzname(None) != timezone(zone.utcoffset(None)).tzname(None)
-    ):
-        raise Refused("has a time zone with a name, which JSON does not keep: use .astimezone(timezone.utc)")
-    return value.isoformat()
+_VAGUE = (object, list, tuple, dict, set, frozenset)
+_TAKEN = (
+    "str, int, float, bool, bytes, Decimal, UUID, date, time, datetime, timedelta, an Enum, List, Tuple, Dict, Set,"
+    " FrozenSet, Optional, Union, Literal, or a class whose fields are typed"
+)
 
 
-def _aware(value: datetime) -> str:
-    if value.tzinfo is None:
-        raise Refused(
-            "expected an aware datetime, got a naive one: give it a time zone, as in datetime.now(timezone.utc)"
-        )
-    return _fixed(value)
+def _unknown(kind: object) -> Refused:
+    name = name_of(kind)
+    if kind in (Any, object):
+        return Refused(f"{name} can be anything: write the type that is meant")
+    if kind in _VAGUE or get_origin(kind) in _MADE:
+        return Refused(f"{name} does not say what it holds: write it as in {name.capitalize()}[int]")
+    if isinstance(kind, type) and (inspect.isabstract(kind) or is_protocol(kind)):
+        return Refused(f"{name} is abstract, and values come back as their exact class: name the class that is meant")
+    return Refused(f"{name} cannot be written as JSON and read back: write {_TAKEN}")
 
 
-def _spelled(cls: type, spell: Callable[[Any], str], parse: Callable[[str], object]) -> Form:
-    """Return the form of a class whose values are written as JSON strings, each in exactly one spelling."""
-
-    def write(value: object) -> str:
-        return spell(exactly(cls, value))
-
-    def read(value: object) -> object:
-        if type(value) is not str:
-            raise unlike(f"{name_of(cls)} as str", value)
-        try:
-            made = parse(value)
-        except (ValueError, ArithmeticError):
-            raise Refused(f"expected {name_of(cls)}, got another str") from None
-        if spell(made) != value:
-            raise Refused(f"expected {name_of(cls)}, got another spelling of it")
-        return made
-
-    return Form(write, read, cls, text=True)
-
-
-_MICROSECOND = timedelta(microseconds=1)
-
-
-def _write_timedelta(value: object) -> int:
-    return exactly(timedelta, value) // _MICROSECOND
-
-
-def _read_timedelta(value: object) -> timedelta:
-    if type(value) is not int:
-        raise unlike("timedelta as int", value)
-    try:
-        return value * _MICROSECOND
-    except OverflowError:
-        raise Refused("is longer than a timedelta can be") from None
-
-
-SCALARS: Mapping[object, Form] = {
-    None: Form(_none, _none, type(None)),
-    type(None): Form(_none, _none, type(None)),
-    bool: Form(_bool, _bool, bool),
-    int: Form(_int, _int, int),
-    float: Form(_float, _float, float),
-    str: Form(_str, _str, str, text=True),
-    bytes: _spelled(bytes, lambda value: base64.b64encode(value).decode(), base64.b64decode),
-    Decimal: _spelled(Decimal, _decimal, Decimal),
-    UUID: _spelled(UUID, str, UUID),
-    datetime: _spelled(datetime, _aware, datetime.fromisoformat),
-    date: _spelled(date, date.isoformat, date.fromisoformat),
-    time: _spelled(time, _fixed, time.fromisoformat),
-    timedelta: Form(_write_timedelta, _read_timedelta, timedelta),
-}
-
-
-def enumeration(cls: Type[Enum], /) -> Form:
-    """Return the form of an Enum: members by name; of a Flag, whose combinations have no names: by number."""
-
-    def write(value: object) -> object:
-        return exactly(cls, value)._name_
-
-    def read(value: object) -> Enum:
-        member = cls.__members__.get(value) if type(value) is str else None
-        if member is None or member._name_ != value:
-            raise Refused(f"expected the name of a {name_of(cls)}")
-        return member
-
-    def write_flag(value: object) -> object:
-        return _int(exactly(cls, value)._value_)
-
-    def read_flag(value: object) -> Enum:
-        try:
-            member = cls(_int(value))
-        except ValueError:
-            member = None
-        if member is None or type(member) is not cls or member._value_ != value:
-            raise Refused(f"expected the number of a {name_of(cls)}")
-        return member
-
-    if issubclass(cls, Flag):
-        return Form(write_flag, read_flag, cls)
-    return Form(write, read, cls, text=True)
-
-
-# --- values of several parts -----------------------------------------------------------------------------------------
+# --- containers ------------------------------------------------------------------------------------------------------
 
 
 def _each(hook: Hook, values: Iterable[object], where: str = "") -> List[Any]:
@@ -227,21 +115,120 @@ def _each(hook: Hook, values: Iterable[object], where: str = "") -> List[Any]:
     return done
 
 
-def _gathered(make: Type[T], items: Sequence[object]) -> T:
+def _gathered(make: Callable[[Sequence[Any]], Any], items: Sequence[object]) -> Any:  # noqa: ANN401  what `make` makes
     try:
-        made: Any = make(items)  # type: ignore[call-arg]  # a set, a frozenset or a dict
-    except Exception:  # noqa: BLE001  hashes and comparisons are the user's: what they raise may quote a value
+        made = make(items)
+    except Exception:  # noqa: BLE001  hashes and comparisons may be the user's: what they raise may quote a value
         made = ()
     if len(made) != len(items):
-        raise Refused("holds the same element twice, or one that cannot be hashed")
-    return made  # type: ignore[no-any-return]  # () is of no length, as the items would be
+        raise Refused("holds an element twice, or one that cannot be hashed")
+    return made
 
 
-def _list(item: Form) -> Form:
-    def write(value: object) -> List[object]:
-        return _each(item.write, exactly(list, value))
+def _hashed(at: At, place: str, kind: object) -> Form:
+    form = at(place, kind)
+    if form.cls is not None and form.cls.__hash__ is None:
+        raise Refused(f"{name_of(form.cls)} has no hash: make it frozen").under(place)
+    return form
 
-    def read(value: object) -> List[object]:
-        return _each(item.read, exactly(list, value))
 
-    return Form(write, read, list)
+def _list(at: At, arguments: Arguments) -> Form:
+    if len(arguments) != 1:
+        raise _unknown(list)
+    item = at("[]", arguments[0])
+    return Form(
+        lambda value: _each(item.write, exactly(list, value)),
+        lambda value: _each(item.read, exactly(list, value)),
+        list,
+    )
+
+
+def _set_of(cls: type) -> Callable[[At, Arguments], Form]:
+    def make(at: At, arguments: Arguments) -> Form:
+        if len(arguments) != 1:
+            raise _unknown(cls)
+        item = _hashed(at, "[]", arguments[0])
+        return Form(
+            lambda value: sorted(_each(item.write, exactly(cls, value)), key=dump),
+            lambda value: _gathered(cls, _each(item.read, exactly(list, value))),
+            cls,
+        )
+
+    return make
+
+
+def _tuple(at: At, arguments: Arguments) -> Form:
+    if len(arguments) == 2 and arguments[1] is ...:
+        item = at("[]", arguments[0])
+        return Form(
+            lambda value: _each(item.write, exactly(tuple, value)),
+            lambda value: tuple(_each(item.read, exactly(list, value))),
+            tuple,
+        )
+    kinds = () if arguments == ((),) else arguments  # so Python 3.8 to 3.10 put it for Tuple[()]
+    items = [at(f"[{index}]", kind) for index, kind in enumerate(kinds)]
+
+    def through(hooks: Sequence[Hook], value: Sequence[object]) -> List[object]:
+        if len(value) != len(hooks):
+            raise Refused(f"expected {len(hooks)} elements, got {len(value)}")
+        turn = iter(hooks)
+        return _each(lambda item: next(turn)(item), value)
+
+    writes, reads = [item.write for item in items], [item.read for item in items]
+    return Form(
+        lambda value: through(writes, exactly(tuple, value)),
+        lambda value: tuple(through(reads, exactly(list, value))),
+        tuple,
+    )
+
+
+def _pair(value: object) -> List[object]:
+    pair = exactly(list, value)
+    if len(pair) != 2:
+        raise Refused(f"expected a key and a value, got {len(pair)} elements")
+    return pair
+
+
+def _dict(at: At, arguments: Arguments) -> Form:
+    """Return the form of a dict, in its own order: an object where keys are written as strings, else a list of pairs."""
+    if len(arguments) != 2:
+        raise _unknown(dict)
+    key, item = _hashed(at, ".keys()[]", arguments[0]), at(".values()[]", arguments[1])
+
+    def write(value: object) -> object:
+        given = exactly(dict, value)
+        pairs = zip(_each(key.write, given, ".keys()"), _each(item.write, given.values(), ".values()"))
+        return dict(pairs) if key.text else [list(pair) for pair in pairs]
+
+    def read(value: object) -> object:
+        pairs = list(exactly(dict, value).items()) if key.text else _each(_pair, exactly(list, value))
+        keys = _each(key.read, (pair[0] for pair in pairs), ".keys()")
+        return _gathered(dict, list(zip(keys, _each(item.read, (pair[1] for pair in pairs), ".values()"))))
+
+    return Form(write, read, dict)
+
+
+# --- choices ---------------------------------------------------------------------------------------------------------
+
+
+def _literal(at: At, arguments: Arguments) -> Form:
+    written: Dict[Tuple[type, object], object] = {}
+    for value in arguments:
+        written[type(value), value] = at("", type(value)).write(value)
+    values = {(type(coded), coded): value for (_, value), coded in written.items()}
+    if len(values) != len(written):
+        raise Refused("two of the values of its Literal look the same in JSON")
+    classes = {cls for cls, _ in written}
+
+    def write(value: object) -> object:
+        if type(value) not in classes or (type(value), value) not in written:
+            raise Refused("expected one of the values of its Literal")
+        return written[type(value), value]
+
+    def read(value: object) -> object:
+        if type(value) in (list, dict) or (type(value), value) not in values:
+            raise Refused("expected one of the values of its Literal")
+        return values[type(value), value]
+
+    cls = classes.pop() if len(classes) == 1 else None
+    return Form(write, read, cls, text=all(type(coded) is str for coded in written.values()))

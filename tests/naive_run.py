@@ -142,40 +142,57 @@ def leading_builders(workflow: NaiveWorkflow, chosen: Mapping[str, type]) -> Ite
 # --- from one rest to the next ---------------------------------------------------------------------------------------
 
 
+@attrs.frozen
+class Calls:
+    """Names of builders: those that must be called, once each, and those for which the order of the others decides."""
+
+    must: FrozenSet[str]
+    may: FrozenSet[str] = frozenset()
+
+    def allow(self, called: AbstractSet[str]) -> bool:
+        return self.must <= called <= self.must | self.may
+
+
 def expected_calls(
     workflow: NaiveWorkflow, before: Outcome, after: Outcome, *, renewed: AbstractSet[type] = frozenset()
-) -> FrozenSet[str]:
-    """Return the names of the builders that must be called, once each, to come from one run at rest to the next.
+) -> Calls:
+    """Return what is called to come from one run at rest to the next.
 
     `renewed` are the inputs that were fed something else in between, even if they now are what they were: a version that
     was replaced does not come back. Nor does one that was withdrawn.
     """
-    anew = renewed | _made_anew(workflow, before, after)
-    return frozenset(
+    anew, unsure = _made_anew(workflow, before, after)
+    running = [spec for spec in workflow.builders if spec.name in after.took]
+    must = frozenset(
         spec.name
-        for spec in workflow.builders
-        if spec.name in after.took
-        and (
-            spec.name not in before.took
-            or before.took[spec.name] != after.took[spec.name]
-            or any(data in anew for data in after.took[spec.name])
-        )
+        for spec in running
+        if spec.name not in before.took
+        or before.took[spec.name] != after.took[spec.name]
+        or any(data in renewed | anew for data in after.took[spec.name])
     )
+    may = frozenset(spec.name for spec in running if any(data in unsure for data in after.took[spec.name]))
+    return Calls(must, may - must)
 
 
-def _made_anew(workflow: NaiveWorkflow, before: Outcome, after: Outcome) -> AbstractSet[type]:
-    """Return the data that are there before and after, but were withdrawn on the way.
+def _made_anew(workflow: NaiveWorkflow, before: Outcome, after: Outcome) -> Tuple[AbstractSet[type], AbstractSet[type]]:
+    """Return the data that are there before and after, but were withdrawn on the way; and those that may have been.
 
-    Either another builder has made them, or what they had been made from by consuming it was itself withdrawn.
+    They were withdrawn if another builder makes them now, or if what they were made from by consuming it was withdrawn.
+    But a builder that has now picked what another had made out of its former product may replace it just in time.
     """
     anew: Set[type] = set()
+    unsure: Set[type] = set()
     for spec in in_order(workflow):
         if spec.name in after.made and type(after.made[spec.name]) in before.data:
             product = type(after.made[spec.name])
-            kept = spec.name in before.made and type(before.made[spec.name]) is product
-            if not kept or any(data in anew for data in spec.consumes):
+            former = type(before.made[spec.name]) if spec.name in before.made else None
+            if former not in (product, None):
+                unsure.add(product)
+            elif former is None or any(data in anew for data in spec.consumes):
                 anew.add(product)
-    return anew
+            elif any(data in unsure for data in spec.consumes):
+                unsure.add(product)
+    return anew, unsure
 
 
 def expected_due(workflow: NaiveWorkflow, before: Outcome, fed: Values, *, renewed: AbstractSet[type]) -> bool:

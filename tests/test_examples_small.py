@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -24,7 +25,7 @@ Ben arrives, a minute early
 
 Ben types a wrong code
   built      -
-  paused     waits for RideEnded
+  paused     waits for RideEnded; start_ride has returned nothing so far
 
 Mira tells him the right one
   built      RideStarted
@@ -46,6 +47,7 @@ def printed_by(example: str, folder: Path) -> str:
     done = subprocess.run(
         [sys.executable, "-W", "error", str(EXAMPLES / example)],
         cwd=str(folder),
+        env={**os.environ, "PYTHONPATH": str(EXAMPLES.parent)},
         capture_output=True,
         text=True,
         timeout=60,

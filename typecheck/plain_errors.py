@@ -69,7 +69,7 @@ payments.run("order-1", Order)  # E: arg-type
 payments.feed("order-1", "123456")  # E: arg-type
 payments.run(7, Order("1"))  # E: arg-type
 payments.run(Order("1"))  # E: arg-type
-Executor(payment, None, 8)  # E: misc
+Executor(payment, None, 8)  # E: call-arg
 
 # A run knows its types.
 run = payments.run("order-1")

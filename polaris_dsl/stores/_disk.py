@@ -17,7 +17,7 @@ CHUNK = 1 << 16
 
 @attrs.frozen
 class Disk:
-    """What a store asks of the operating system. Each may raise `OSError`; Python itself repeats what EINTR cut short."""
+    """What a store asks of the operating system. Each may raise `OSError`; Python itself repeats what EINTR ended."""
 
     open: Callable[[str, int, int], int]
     close: Callable[[int], None]
@@ -38,7 +38,7 @@ class Disk:
 
     def read_from(self, fd: int, at: int, /) -> bytes:
         """Return all that a file holds from byte `at` on."""
-        chunks = []
+        chunks: List[bytes] = []
         while True:
             chunk = self.pread(fd, CHUNK, at)
             if not chunk:
@@ -68,7 +68,7 @@ class Disk:
             return False
 
     def make_folder(self, path: str, /) -> bool:
-        """Make a directory that only its owner may enter, whatever the umask; return whether it was not there before."""
+        """Make a directory that only its owner may enter, whatever the umask; return whether it was missing."""
         try:
             self.mkdir(path, 0o700)
         except FileExistsError:
@@ -110,10 +110,14 @@ def _strongest_sync() -> Callable[[int], None]:
     import fcntl  # noqa: PLC0415  Windows has none, and must be able to import this module
 
     # macOS: fsync leaves the data in the cache of the drive, which a power cut empties.
-    full = getattr(fcntl, "F_FULLFSYNC", None)
+    full: Optional[int] = getattr(fcntl, "F_FULLFSYNC", None)
     if full is None:
         return os.fdatasync
-    return lambda fd: fcntl.fcntl(fd, full) and None
+
+    def sync(fd: int) -> None:
+        fcntl.fcntl(fd, full)
+
+    return sync
 
 
 def _sync_folder(path: str) -> None:

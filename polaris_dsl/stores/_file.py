@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Callable, Dict, Iterator, List, Optional, Sequence, Tuple, Union
 
 from typing_extensions import Literal
@@ -33,7 +34,7 @@ class FileStore:
     Args:
         root: the directory; made for its owner alone if it is missing.
         durability: `"power"` syncs each commit to the disk. `"process"` does not: a killed process loses nothing, but a
-            power cut or a crash of the system may lose, or damage, what was committed within the last half minute or so.
+            power cut or a crash of the system may lose or damage what was committed in the half minute before it.
 
     Raises:
         UnsafeStore: everyone may write to `root`, it cannot be used, or this system lacks what the promise needs.
@@ -53,7 +54,7 @@ class FileStore:
     ) -> None:
         if durability not in {"power", "process"}:
             raise ValueError(f'durability= is "power" or "process", not {durability!r:.80}')
-        self._root = os.path.abspath(os.fspath(root))
+        self._root = str(Path(root).absolute())
         disk = system_disk(self._root) if _disk is None else _disk
         durable = durability == "power"
         prepare_root(disk, self._root, durable=durable)
@@ -192,8 +193,8 @@ class FileJournals:
     def runs(self) -> Iterator[Tuple[str, Line]]:
         """Yield every run's id with the last line of its journal, in no particular order.
 
-        Reads the two ends of each journal, of which only the last line is verified. What cannot be read does not keep the
-        others from being shown: it is raised at the end.
+        Reads the two ends of each journal, of which only the last line is verified. What cannot be read does not keep
+        the others from being shown: it is raised at the end.
 
         Raises:
             CorruptJournal: journals were damaged; this is the first of them.

@@ -28,11 +28,12 @@ def glance(disk: Disk, fd: int, /) -> Optional[Tuple[Started, Line]]:
     reach = BLOCK
     while True:
         at = max(0, size - reach)
-        lines = disk.pread(fd, size - at, at).split(b"\n")
-        # The last item follows the last newline; the line before the last seals it, and may itself be cut off in front.
-        if at == 0 or len(lines) > 3:
+        *lines, unfinished = disk.pread(fd, size - at, at).split(b"\n")
+        # The line before the last seals it, and so must be whole; the first of them may be cut off in front.
+        if at == 0 or lines[:-2]:
             break
         reach *= 8
-    before = link_of(lines[-3]) if len(lines) > 2 else start(begun.run).h
-    entry = read(lines[-2], h=before) if len(lines) > 1 and not lines[-1] else None
+    if unfinished or not lines:
+        return None
+    entry = read(lines[-1], h=link_of(lines[-2]) if lines[:-1] else start(begun.run).h)
     return None if entry is None or entry.part != entry.parts else (begun, entry.line)

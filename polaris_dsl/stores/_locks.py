@@ -27,7 +27,7 @@ class Holder:
 class Locks(Protocol):
     """How the runs of a file store are locked, between processes and between the open files of one process.
 
-    Both locks end with the process at the latest. A file that was unlinked can still be locked: look again after locking.
+    Both locks end with the process at the latest. A file that was removed can still be locked: look again after that.
     """
 
     def take_append(self, fd: int, /, *, shared: bool = False) -> None:
@@ -53,7 +53,7 @@ def system_locks(descriptors: Descriptors, disk: Disk, /, *, root: str) -> Locks
     return FlockLocks(descriptors, disk)
 
 
-# --- Linux: both are ranges of bytes of the journal itself, far behind its data; no file more for each run ---------------
+# --- Linux: both are ranges of bytes of the journal itself, far behind its data; no file more for each run ------------
 
 _SETLK, _SETLKW, _GETLK = 37, 38, 36  # F_OFD_...: the fcntl module has the names since Python 3.9
 _READ, _WRITE, _UNLOCK = 0, 1, 2
@@ -89,8 +89,8 @@ def _ofd_works(root: str) -> bool:
 class OfdLocks:
     """Open file description locks, which belong to the open file: `lockf` is lost when any other one closes.
 
-    The range of the run lock covers byte `_RUN`, begins as many bytes before it as the holder's process id says and ends as
-    many behind it as there are seconds in the time of locking: so the one call that takes it also says who and since when.
+    The range of the run lock covers byte `_RUN`; it begins as many bytes before as the holder's process id says, and ends
+    as many behind as there are seconds in the time of locking: the one call that takes it also says who and since when.
     """
 
     def __init__(self) -> None:
@@ -125,7 +125,7 @@ class OfdLocks:
         return None if kind == _UNLOCK else _process(_RUN - start, start + length - _RUN)
 
 
-# --- elsewhere: flock, on the journal for one commit, on a file beside it for the run ------------------------------------
+# --- elsewhere: flock, on the journal for one commit, on a file beside it for the run --------------------------------
 
 
 class FlockLocks:
