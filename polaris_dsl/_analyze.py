@@ -31,7 +31,7 @@ def analyze(graph: Graph, /) -> Tuple[Diagnostic, ...]:
         found += _missing_data(survey, missing)
         found += _no_producer(survey, unmade, missing)
     found += _cycles(survey)
-    worlds = _worlds(survey, set(unmade))
+    worlds = _worlds(survey, {*missing, *unmade})
     found += _ambiguous_producers(survey, worlds)
     broken: List[Diagnostic] = []
     if survey.products_known:

@@ -230,5 +230,71 @@ def _literal(at: At, arguments: Arguments) -> Form:
             raise Refused("expected one of the values of its Literal")
         return values[type(value), value]
 
-    cls = classes.pop() if len(classes) == 1 else None
+    cls = next(iter(classes)) if len(classes) == 1 else None
     return Form(write, read, cls, text=all(type(coded) is str for coded in written.values()))
+
+
+def _members(kind: object) -> List[object]:
+    kind = _unwrapped(kind)
+    if get_origin(kind) in UNIONS:
+        return list(chain.from_iterable(_members(member) for member in get_args(kind)))
+    return [type(None) if kind is None else kind]
+
+
+def _union(at: At, kind: object) -> Form:
+    members = _members(kind)
+    others = [member for member in members if member is not type(None)]
+    form = at("", others[0]) if len(others) == 1 else _tagged([(member, at("", member)) for member in others])
+    return form if len(others) == len(members) else _optional(form)
+
+
+def _optional(form: Form) -> Form:
+    return Form(
+        lambda value: None if value is None else form.write(value),
+        lambda value: None if value is None else form.read(value),
+    )
+
+
+def _tagged(members: Sequence[Tuple[object, Form]]) -> Form:
+    """Return the form of several classes, written as `[class name, value]`: only they are looked up by that name."""
+    named: Dict[str, Form] = {}
+    for kind, form in members:
+        if form.cls is None:
+            raise Refused(f"{name_of(kind)} stands in a Union, and its values have no one class to tell them by")
+        if form.cls.__name__ in named:
+            raise Refused(f"two alternatives of its Union are called {form.cls.__name__}: they could not be told apart")
+        named[form.cls.__name__] = form
+    classes = {form.cls: (name, form) for name, form in named.items()}
+    if float in classes:  # an int is taken where a float is, unless the union says itself what becomes of it
+        classes.setdefault(int, classes[float])
+    told = " | ".join(named)
+
+    def write(value: object) -> List[object]:
+        if type(value) not in classes:
+            raise unlike(told, value)
+        name, form = classes[type(value)]
+        return [name, form.write(value)]
+
+    def read(value: object) -> object:
+        name, written = _named(value)
+        if name not in named:
+            raise Refused(f"expected {told}, got another name")
+        return named[name].read(written)
+
+    return Form(write, read)
+
+
+def _named(value: object) -> Tuple[str, object]:
+    if type(value) is not list or len(value) != 2 or type(value[0]) is not str:
+        raise Refused("expected the name of a class and a value of it")
+    return value[0], value[1]
+
+
+_MADE: Mapping[object, Callable[[At, Arguments], Form]] = {
+    list: _list,
+    set: _set_of(set),
+    frozenset: _set_of(frozenset),
+    tuple: _tuple,
+    dict: _dict,
+    Literal: _literal,
+}

@@ -27,20 +27,22 @@ def main(arguments: Optional[Sequence[str]] = None) -> None:
     console = Console()
     orders = read_orders()[: options.orders]
 
-    console.print(f"{len(orders)} orders are placed; what is known of them is kept in {folder}")
+    console.print(f"{len(orders)} orders are placed; all that is known of them is kept in {folder}", soft_wrap=True)
     with open_shop(folder) as shop:
         for_each(orders, partial(place, shop), title="orders", console=console)
         console.print(where_each_stands(shop, orders))
 
-    console.print("A second process brings what arrives later, wrong and twice as it may be")
+    console.print("In a second process, OTPs and webhooks arrive: some wrong, some twice.")
     later = "-m", "examples.payments.later", str(folder), str(len(orders))
     subprocess.run([sys.executable, *later], check=True)  # noqa: S603 - this very Python, and a module of this package
 
     with open_shop(folder) as shop:
         console.print(where_each_stands(shop, orders))
         console.print(how_it_ended(shop, orders))
-    console.print(f"Look at {folder / 'runs'}: a run is one file, with a line of JSON for each thing that happened.")
-    console.print("Start it again, or kill it in the middle and start it again: it ends with this table.")
+    console.print(
+        f"Each file in {folder / 'runs'} is one run: a line of JSON for each event.", soft_wrap=True
+    )
+    console.print("Killed at any moment and started again, this ends with the same table.")
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -25,7 +25,16 @@ def where_each_stands(shop: Shop, orders: Sequence[Order]) -> Table:
     for order in orders:
         run = shop.load(order)
         groups[_method(order), run.status.value, _because(run)].append(order.id)
-    table = Table("method", "status", "because", "", "orders", title="Where each payment stands", box=box.SIMPLE_HEAD)
+    table = Table(
+        "method",
+        "status",
+        "because",
+        "",
+        "orders",
+        title="Where each payment stands",
+        box=box.SIMPLE_HEAD,
+        pad_edge=False,
+    )
     table.columns[3].justify = "right"
     for (method, status, because), ids in sorted(groups.items()):
         more = ", ..." if len(ids) > LISTED else ""
@@ -37,7 +46,7 @@ def how_it_ended(shop: Shop, orders: Sequence[Order]) -> Table:
     """Count payments, invoices and charges, each where it is kept: the store, the folder, the bank's ledger."""
     runs = [(order, shop.load(order)) for order in orders]
     charges = shop.bank.charges()
-    table = Table("", *METHODS, "together", title="How it ended", box=box.SIMPLE_HEAD)
+    table = Table("", *METHODS, "together", title="How it ended", box=box.SIMPLE_HEAD, pad_edge=False)
     for column in table.columns[1:]:
         column.justify = "right"
 

@@ -1,0 +1,251 @@
+"""How the values of a class are written as JSON values and read back, field by field or through its own library."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import sys
+from typing import Any, Callable, Dict, Generic, List, Optional, Sequence, Tuple
+
+import attrs
+from cattrs import Converter
+from cattrs.gen import make_dict_structure_fn_from_attrs, make_dict_unstructure_fn_from_attrs
+from typing_extensions import get_type_hints
+
+from polaris_dsl._codec_scalars import Form, Hook, Refused, dump, exactly, name_of, unlike
+
+At = Callable[[str, object], Form]
+"""Makes the form of what stands at a place inside of the class."""
+
+
+def class_form(cls: type, /, *, at: At) -> Form:
+    """Return the form of a class that is neither a scalar nor an Enum."""
+    # whoever has such a class has imported its library, which is no dependency of ours
+    if issubclass(cls, getattr(sys.modules.get("pydantic"), "BaseModel", ())):
+        return _pydantic(cls)
+    if issubclass(cls, getattr(sys.modules.get("msgspec"), "Struct", ())):
+        return _msgspec(cls)
+    return _record(cls, at=at)
+
+
+# --- classes whose fields are ours to write: attrs, dataclass, NamedTuple, plain ---------------------------------------
+
+
+@attrs.frozen
+class _Field:
+    """A parameter of a class's `__init__`, and the attribute that keeps it."""
+
+    name: str
+    parameter: str
+    kind: object
+    required: bool
+
+
+def _record(cls: type, *, at: At) -> Form:
+    fields = _fields(cls)
+    forms = {field.name: at(f".{field.name}", field.kind) for field in fields}
+    unstructure, structure = _generated(cls, fields, forms)
+    names = frozenset(forms)
+    required = frozenset(field.name for field in fields if field.required)
+
+    def write(value: object) -> object:
+        exactly(cls, value)
+        try:
+            return unstructure(value)
+        except (Refused, RecursionError):
+            raise
+        except Exception:  # noqa: BLE001  an attribute may be a property of the user's: what it raises may quote a value
+            unread = next((name for name in forms if not _can_be_read(value, name)), "")
+        raise Refused("has no value that could be read under this name").under(f".{unread}")
+
+    def read(value: object) -> object:
+        if type(value) is not dict:
+            raise unlike(name_of(cls), value)
+        if value.keys() != names:
+            _look_at_keys(cls, value, names, required)
+        try:
+            made = structure(value, cls)
+        except (Refused, RecursionError):
+            raise
+        except Exception:  # noqa: BLE001  what the user's class raises may quote a value
+            made = None
+        if type(made) is not cls:
+            raise Refused(_REFUSED_ITSELF.format(name_of(cls)))
+        return made
+
+    return Form(write, read, cls)
+
+
+_REFUSED_ITSELF = "was refused by {} itself: by its __init__, or a validator"
+
+
+def _generated(cls: type, fields: Sequence[_Field], forms: Dict[str, Form]) -> Tuple[Hook, Callable[[Any, type], Any]]:
+    """Let cattrs generate the two functions of a class, out of our strict forms for its fields.
+
+    cattrs is not shown the class: it would take what it finds there by rules of its own, which are lenient. It is shown
+    the fields as we have read them, each with its form for a type.
+    """
+    converter = Converter(detailed_validation=False)
+    converter.register_unstructure_hook_factory(_is_form, lambda form: form.write)
+    converter.register_structure_hook_factory(_is_form, lambda form: form.read)
+    seen = {
+        field.name: attrs.field(
+            type=_placed(forms[field.name], f".{field.name}"),
+            alias=field.parameter,
+            default=attrs.NOTHING if field.required else None,
+            kw_only=True,
+        )
+        for field in fields
+    }
+    shown = list(attrs.fields(attrs.make_class("Shown", seen, init=False, repr=False, eq=False, order=False)))
+    return (
+        make_dict_unstructure_fn_from_attrs(shown, cls, converter, {}, _cattrs_use_linecache=False),
+        make_dict_structure_fn_from_attrs(shown, cls, converter, {}, _cattrs_use_linecache=False),
+    )
+
+
+def _is_form(kind: object) -> bool:
+    return isinstance(kind, Form)
+
+
+def _placed(form: Form, place: str) -> Form:
+    def placed(hook: Hook) -> Hook:
+        def through(value: object, _: object = None) -> object:  # cattrs hands the type to what reads
+            try:
+                return hook(value)
+            except Refused as refused:
+                raise refused.under(place) from None
+
+        return through
+
+    return attrs.evolve(form, write=placed(form.write), read=placed(form.read))
+
+
+def _can_be_read(value: object, name: str) -> bool:
+    try:
+        getattr(value, name)
+    except Exception:  # noqa: BLE001  as above
+        return False
+    return True
+
+
+def _look_at_keys(cls: type, value: Dict[str, object], names: "frozenset[str]", required: "frozenset[str]") -> None:
+    missing = sorted(required - value.keys())
+    if missing:
+        raise Refused("is missing").under(f".{missing[0]}")
+    extra = len(value.keys() - names)  # their names came with the values, and are not shown either
+    if extra:
+        raise Refused(f"holds {extra} key{'s' if extra > 1 else ''} that {name_of(cls)} has no field for")
+
+
+def _fields(cls: type) -> List[_Field]:
+    plain = not (attrs.has(cls) or hasattr(cls, "__dataclass_fields__") or _is_named_tuple(cls))
+    if not _is_named_tuple(cls) and cls.__new__ not in (object.__new__, Generic.__new__):
+        raise Refused(f"{name_of(cls)} is made by a __new__ of its own, so it may hold more than its fields say")
+    attributes = {field.alias: field for field in attrs.fields(cls)} if attrs.has(cls) else {}
+    hints = _hints(cls.__init__ if plain else cls, cls)
+    fields = []
+    for parameter in _parameters(cls):
+        attribute = attributes.get(parameter.name)
+        name = attribute.name if attribute else parameter.name
+        kind = hints.get(name, attribute.type if attribute else None)
+        if parameter.kind not in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY):
+            raise Refused("can only be given by position: let __init__ take it by name").under(f".{name}")
+        if kind is None:
+            raise Refused("has no type: annotate it, in __init__ if the class is a plain one").under(f".{name}")
+        fields.append(_Field(name, parameter.name, kind, parameter.default is parameter.empty))
+    return fields
+
+
+def _is_named_tuple(cls: type) -> bool:
+    return issubclass(cls, tuple) and hasattr(cls, "_fields")
+
+
+def _parameters(cls: type) -> List[inspect.Parameter]:
+    try:
+        return list(inspect.signature(cls).parameters.values())
+    except (TypeError, ValueError):
+        raise Refused(f"{name_of(cls)} does not say what it is made of: write an __init__ with typed parameters") from None
+
+
+def _hints(holder: object, cls: type) -> Dict[str, Any]:
+    """Return the resolved annotations; a class that was made inside of a function finds at least itself."""
+    why = ""
+    for names in (None, {cls.__name__: cls}):
+        try:
+            return get_type_hints(holder, localns=names)
+        except NameError as error:
+            why = f"{error}: import it at the top of the module (not under TYPE_CHECKING), and define it there"
+        except Exception:  # noqa: BLE001  an annotation may hold any expression
+            why = "on this Python, write Optional[...] and Union[...] for A | B, and List[...] for list[...]"
+    raise Refused(f"an annotation of {name_of(cls)} cannot be read: {why}")
+
+
+# --- classes that a library of the user's writes ------------------------------------------------------------------------
+
+
+def _pydantic(cls: Any) -> Form:  # noqa: ANN401  pydantic is not imported, so its class has no name here
+    if not cls.__pydantic_complete__ and not cls.model_rebuild(raise_errors=False):
+        raise Refused(f"an annotation of {name_of(cls)} cannot be read by pydantic: call model_rebuild() where it can be")
+    return _through(
+        cls,
+        lambda value: value.model_dump_json(by_alias=True, round_trip=True, warnings=False),
+        lambda text: cls.model_validate_json(text, strict=True),
+    )
+
+
+def _msgspec(cls: type) -> Form:
+    library = sys.modules["msgspec"].json
+    try:
+        decoder = library.Decoder(cls)
+    except Exception:  # noqa: BLE001  TypeError, NameError, what an annotation raises
+        raise Refused(f"msgspec cannot read {name_of(cls)}: an annotation is unsupported or cannot be resolved") from None
+    return _through(cls, library.encode, decoder.decode)
+
+
+def _through(cls: type, to_json: Callable[[Any], Any], from_json: Callable[[str], object]) -> Form:
+    def write(value: object) -> object:
+        exactly(cls, value)
+        try:
+            return _settled(json.loads(to_json(value), parse_constant=_refuse_constant), value)
+        except RecursionError:
+            raise
+        except Exception:  # noqa: BLE001  what the library raises may quote a value
+            raise Refused(f"{name_of(cls)} could not be written as JSON by its own library") from None
+
+    def read(value: object) -> object:
+        try:
+            made = from_json(dump(value))
+        except RecursionError:
+            raise
+        except Exception:  # noqa: BLE001  as above
+            made = None
+        if type(made) is not cls:
+            raise Refused(_REFUSED_ITSELF.format(name_of(cls)))
+        return made
+
+    return Form(write, read, cls)
+
+
+def _refuse_constant(_: str) -> object:
+    raise ValueError
+
+
+def _settled(tree: Any, value: object) -> object:  # noqa: ANN401  JSON
+    """Put in order what came from sets: theirs changes from one process to the next."""
+    parts = _parts(value)
+    if type(tree) not in (list, dict) or len(tree) != len(parts):
+        return tree
+    if type(tree) is dict:
+        return {key: _settled(item, part) for (key, item), part in zip(tree.items(), parts)}
+    items = [_settled(item, part) for item, part in zip(tree, parts)]
+    return sorted(items, key=dump) if isinstance(value, (set, frozenset)) else items
+
+
+def _parts(value: Any) -> List[object]:  # noqa: ANN401  any value
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return list(value)
+    if isinstance(value, dict):
+        return list(value.values())
+    names: Optional[Sequence[str]] = getattr(type(value), "__struct_fields__", None)
+    return [getattr(value, name) for name in getattr(value, "__dict__", ())] if names is None else [getattr(value, name) for name in names]
