@@ -24,6 +24,7 @@ from polaris_dsl.errors import (
     WrongProduct,
     WrongWorkflow,
 )
+from polaris_dsl.stores import FileStore, MemoryStore
 
 __all__ = [
     "Access",
@@ -36,7 +37,9 @@ __all__ = [
     "CorruptJournal",
     "DefinitionError",
     "Executor",
+    "FileStore",
     "IncompleteRun",
+    "MemoryStore",
     "NotWritten",
     "PolarisError",
     "Run",

@@ -39,9 +39,7 @@ def main(arguments: Optional[Sequence[str]] = None) -> None:
     with open_shop(folder) as shop:
         console.print(where_each_stands(shop, orders))
         console.print(how_it_ended(shop, orders))
-    console.print(
-        f"Each file in {folder / 'runs'} is one run: a line of JSON for each event.", soft_wrap=True
-    )
+    console.print(f"Each file in {folder / 'runs'} is one run: a line of JSON for each event.", soft_wrap=True)
     console.print("Killed at any moment and started again, this ends with the same table.")
 
 

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Callable, DefaultDict, List, Sequence, Tuple, Union
 
 from rich import box
-from rich.table import Table
+from rich.table import Column, Table
 
 from examples.payments.data import PaymentCompleted, PaymentDeclined
 from examples.payments.flows import Outcome
@@ -25,17 +25,7 @@ def where_each_stands(shop: Shop, orders: Sequence[Order]) -> Table:
     for order in orders:
         run = shop.load(order)
         groups[_method(order), run.status.value, _because(run)].append(order.id)
-    table = Table(
-        "method",
-        "status",
-        "because",
-        "",
-        "orders",
-        title="Where each payment stands",
-        box=box.SIMPLE_HEAD,
-        pad_edge=False,
-    )
-    table.columns[3].justify = "right"
+    table = _table("Where each payment stands", "method", "status", "because", _number(""), "orders")
     for (method, status, because), ids in sorted(groups.items()):
         more = ", ..." if len(ids) > LISTED else ""
         table.add_row(method, status, because, str(len(ids)), ", ".join(ids[:LISTED]) + more)
@@ -46,9 +36,7 @@ def how_it_ended(shop: Shop, orders: Sequence[Order]) -> Table:
     """Count payments, invoices and charges, each where it is kept: the store, the folder, the bank's ledger."""
     runs = [(order, shop.load(order)) for order in orders]
     charges = shop.bank.charges()
-    table = Table("", *METHODS, "together", title="How it ended", box=box.SIMPLE_HEAD, pad_edge=False)
-    for column in table.columns[1:]:
-        column.justify = "right"
+    table = _table("How it ended", "", *map(_number, (*METHODS, "together")))
 
     def row(title: str, measure: Callable[[Order, Run[Outcome]], Union[int, Decimal]]) -> None:
         sums = [sum(measure(order, run) for order, run in runs if _method(order) == method) for method in METHODS]
@@ -62,6 +50,14 @@ def how_it_ended(shop: Shop, orders: Sequence[Order]) -> Table:
     row("charges at the bank", lambda order, _: len(charges.get(order.id, ())))
     row("euros charged", lambda order, _: sum(charges.get(order.id, ()), Decimal("0.00")))
     return table
+
+
+def _table(title: str, *columns: Union[Column, str]) -> Table:
+    return Table(*columns, title=title, box=box.SIMPLE_HEAD, pad_edge=False)
+
+
+def _number(header: str) -> Column:
+    return Column(header, justify="right")
 
 
 def _method(order: Order) -> str:
