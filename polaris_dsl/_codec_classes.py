@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import json
 import sys
-from typing import Any, Callable, Dict, Generic, List, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, Generic, List, Mapping, Sequence, Tuple
 
 import attrs
 from cattrs import Converter
@@ -165,7 +165,9 @@ def _parameters(cls: type) -> List[inspect.Parameter]:
     try:
         return list(inspect.signature(cls).parameters.values())
     except (TypeError, ValueError):
-        raise Refused(f"{name_of(cls)} does not say what it is made of: write an __init__ with typed parameters") from None
+        raise Refused(
+            f"{name_of(cls)} does not say what it is made of: write an __init__ with typed parameters"
+        ) from None
 
 
 def _hints(holder: object, cls: type) -> Dict[str, Any]:
@@ -186,7 +188,9 @@ def _hints(holder: object, cls: type) -> Dict[str, Any]:
 
 def _pydantic(cls: Any) -> Form:  # noqa: ANN401  pydantic is not imported, so its class has no name here
     if not cls.__pydantic_complete__ and not cls.model_rebuild(raise_errors=False):
-        raise Refused(f"an annotation of {name_of(cls)} cannot be read by pydantic: call model_rebuild() where it can be")
+        raise Refused(
+            f"an annotation of {name_of(cls)} cannot be read by pydantic: call model_rebuild() where it can be"
+        )
     return _through(
         cls,
         lambda value: value.model_dump_json(by_alias=True, round_trip=True, warnings=False),
@@ -199,7 +203,9 @@ def _msgspec(cls: type) -> Form:
     try:
         decoder = library.Decoder(cls)
     except Exception:  # noqa: BLE001  TypeError, NameError, what an annotation raises
-        raise Refused(f"msgspec cannot read {name_of(cls)}: an annotation is unsupported or cannot be resolved") from None
+        raise Refused(
+            f"msgspec cannot read {name_of(cls)}: an annotation is unsupported or cannot be resolved"
+        ) from None
     return _through(cls, library.encode, decoder.decode)
 
 
@@ -231,21 +237,27 @@ def _refuse_constant(_: str) -> object:
     raise ValueError
 
 
-def _settled(tree: Any, value: object) -> object:  # noqa: ANN401  JSON
-    """Put in order what came from sets: theirs changes from one process to the next."""
-    parts = _parts(value)
-    if type(tree) not in (list, dict) or len(tree) != len(parts):
-        return tree
+def _settled(tree: Any, value: Any) -> object:  # noqa: ANN401  JSON, and what it was written from
+    """Put in order what came from sets: their own order changes from one process to the next."""
+    if getattr(type(value), "__pydantic_root_model__", False):
+        return _settled(tree, value.root)
     if type(tree) is dict:
-        return {key: _settled(item, part) for (key, item), part in zip(tree.items(), parts)}
-    items = [_settled(item, part) for item, part in zip(tree, parts)]
-    return sorted(items, key=dump) if isinstance(value, (set, frozenset)) else items
+        parts = _parts(tree, value)
+        return {key: _settled(item, parts.get(key)) for key, item in tree.items()}
+    if isinstance(value, (list, tuple, set, frozenset)) and type(tree) is list and len(tree) == len(value):
+        items = [_settled(item, part) for item, part in zip(tree, value)]
+        return sorted(items, key=dump) if isinstance(value, (set, frozenset)) else items
+    return tree
 
 
-def _parts(value: Any) -> List[object]:  # noqa: ANN401  any value
-    if isinstance(value, (list, tuple, set, frozenset)):
-        return list(value)
+def _parts(tree: Dict[str, object], value: Any) -> Mapping[str, object]:  # noqa: ANN401  any value
+    """Return the parts of a value by the keys they were written under."""
+    cls: Any = type(value)
     if isinstance(value, dict):
-        return list(value.values())
-    names: Optional[Sequence[str]] = getattr(type(value), "__struct_fields__", None)
-    return [getattr(value, name) for name in getattr(value, "__dict__", ())] if names is None else [getattr(value, name) for name in names]
+        return dict(zip(tree, value.values()))
+    if hasattr(cls, "__struct_encode_fields__"):
+        names = zip(cls.__struct_encode_fields__, cls.__struct_fields__)
+        return {key: getattr(value, name) for key, name in names}
+    if hasattr(cls, "model_fields"):
+        return {field.serialization_alias or name: getattr(value, name) for name, field in cls.model_fields.items()}
+    return getattr(value, "__dict__", {})

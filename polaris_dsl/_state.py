@@ -107,12 +107,20 @@ class State:
         self.raised.discard(call)
         slot, body = self._product(line)
         before = self.made[call]
-        if before is not None and before != slot:
-            self._withdraw(before, call)
         self.made[call] = slot
         if slot is not None:
-            kept = self.present[slot] if line.kept else None
-            self.present[slot] = Datum(self.n, body, call) if kept is None else attrs.evolve(kept, maker=call)
+            self._put(call, slot, body, kept=bool(line.kept))
+        if before is not None and before != slot:
+            self._withdraw(before, call)  # last: what is made now may take the place of what would go with it
+
+    def _put(self, call: int, slot: int, body: object, *, kept: bool) -> None:
+        present = self.present[slot]
+        if not kept:
+            self.present[slot] = Datum(self.n, body, call)
+        elif present is not None:
+            self.present[slot] = attrs.evolve(present, maker=call)
+        else:  # written when the workflow was another one: what was kept then is not there now, so it is built again
+            self.finished[call] = None
 
     def _product(self, line: Built) -> Tuple[Optional[int], object]:
         for put in line.put:

@@ -53,7 +53,7 @@ NOTHING_YET = Outcome({}, {}, {}, complete=False, missing=frozenset(), silent=fr
 
 
 def naive_run(workflow: NaiveWorkflow, fed: Values) -> Outcome:
-    """Compute a run from the last fed value of each input: each builder once, in an order in which nobody is too early."""
+    """Compute a run from the last fed value of each input: each builder once, after all that it waits for."""
     data: Dict[type, object] = dict(fed)
     took: Dict[str, Values] = {}
     made: Dict[str, object] = {}
@@ -158,8 +158,8 @@ def expected_calls(
 ) -> Calls:
     """Return what is called to come from one run at rest to the next.
 
-    `renewed` are the inputs that were fed something else in between, even if they now are what they were: a version that
-    was replaced does not come back. Nor does one that was withdrawn.
+    `renewed` are the inputs that were fed something else in between, even if they now are what they were: a version
+    that was replaced does not come back. Nor does one that was withdrawn.
     """
     anew, unsure = _made_anew(workflow, before, after)
     running = [spec for spec in workflow.builders if spec.name in after.took]

@@ -56,7 +56,7 @@ def value(data: type, number: int) -> object:
     return data(dict(KINDS)[kind](number))
 
 
-# --- what the builders of a random workflow do ---------------------------------------------------------------------------
+# --- what the builders of a random workflow do ---------------------------------------------------------------------
 
 
 @attrs.frozen
@@ -101,7 +101,8 @@ class Shape:
     def source(self) -> str:
         """The text of the real function."""
         plain = [f"{_parameter(data)}: {data.__name__}" for data in self.consumes]
-        plain += [f"{_parameter(data)}: Optional[{data.__name__}]" for data in self.optionals if data not in self.defaults]
+        bare = [data for data in self.optionals if data not in self.defaults]
+        plain += [f"{_parameter(data)}: Optional[{data.__name__}]" for data in bare]
         plain += [f"seen_{_parameter(data)}: Access[{data.__name__}]" for data in self.accesses]
         late = [f"{_parameter(data)}: {data.__name__} = default_{_parameter(data)}" for data in self.defaults]
         star = ["*"] if self.keywords_only else []
@@ -213,9 +214,8 @@ class RandomWorkflow:
     def real(self, watch: Watch) -> Workflow[object, object]:
         """Return the real workflow, of builders that are watched."""
         make = cast(Callable[..., Workflow[object, object]], workflow)
-        return make(
-            target=Union[self.target], inputs=Union[self.inputs], builders=[real_builder(one, watch) for one in self.shapes]
-        )
+        builders = [real_builder(shape, watch) for shape in self.shapes]
+        return make(target=Union[self.target], inputs=Union[self.inputs], builders=builders)
 
 
 def _names(data: Iterable[type]) -> str:
@@ -369,7 +369,7 @@ def _have_order(builders: Sequence[NaiveBuilder]) -> bool:
 
 @st.composite
 def random_workflows(draw: st.DrawFn, *, most: int = 7) -> RandomWorkflow:
-    """Draw a workflow that is valid: of up to `most` growths, with branches, joins, optionals, accesses and a union target."""
+    """Draw a valid workflow, of up to `most` growths: branches, joins, optionals, accesses, a union as its target."""
     draft = Draft(draw, INPUTS[: draw(st.integers(1, len(INPUTS)))], draw(st.integers(0, 255)))
     for _ in range(draw(st.integers(1, most))):
         draft.grow()

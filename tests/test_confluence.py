@@ -40,7 +40,7 @@ RUN = "order-42"
 
 def examples(count: int) -> settings:
     health = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.large_base_example]
-    return settings(max_examples=count * 40 if LONG else count, deadline=None, suppress_health_check=health)
+    return settings(max_examples=count * 30 if LONG else count, deadline=None, suppress_health_check=health)
 
 
 @pytest.fixture(params=["memory", "file"], scope="module")
@@ -126,7 +126,6 @@ class Player:
         self.check_keys(calls)
         self.rest = after
         self.renewed.clear()
-
 
     def check_keys(self, calls: Sequence[Call]) -> None:
         """Check that a call has another key than the last one; an older one may come back, but only with optionals.
@@ -286,7 +285,7 @@ def test_the_model_orders_by_optionals_as_well():
     assert naive_run(flow, {A: A(1)}).data == {A: A(1), B: B(1), C: C(1)}
 
 
-# --- the random workflows themselves -------------------------------------------------------------------------------------
+# --- the random workflows themselves ----------------------------------------------------------------------------------
 
 
 def exclusive_producers(flow: RandomWorkflow) -> bool:
@@ -354,19 +353,19 @@ def attempts() -> settings:
 
 
 @given(story=stories())
-@examples(60)
+@examples(100)
 def test_a_run_ends_where_the_last_values_of_its_inputs_lead_and_calls_only_what_it_must(new_store, story):
     play(story, new_store(), Watch())
 
 
 @given(story=stories(most=4, workers=[2, 4]))
-@examples(40)
+@examples(50)
 def test_threads_and_slow_builders_change_nothing(new_store, story):
     play(story, new_store(), Watch(naps=True))
 
 
 @given(flow=random_workflows(), data=st.data())
-@examples(50)
+@examples(60)
 def test_a_run_in_memory_agrees_with_an_executor(flow, data):
     move = data.draw(moves(flow))
     real = flow.real(Watch())
@@ -375,7 +374,7 @@ def test_a_run_in_memory_agrees_with_an_executor(flow, data):
 
 
 @given(story=stories(most=5), tries=st.lists(st.integers(0, 3), min_size=16, max_size=16))
-@examples(50)
+@examples(60)
 def test_builders_that_fail_at_first_are_tried_until_the_run_ends_the_same(new_store, story, tries):
     watch = Watch(tries={shape.name: count for shape, count in zip(story.flow.shapes, tries)})
     player = Player(story.flow, new_store(), watch)
@@ -478,7 +477,7 @@ FAULTS = st.lists(st.sampled_from([None, None, "not written", "lost", "kept"]), 
 
 
 @given(story=stories(most=5), faults=FAULTS)
-@examples(50)
+@examples(60)
 def test_commits_that_go_wrong_neither_change_the_end_nor_repeat_what_was_kept(new_store, story, faults):
     store = new_store()
     ahead = Faults(list(faults))
@@ -520,7 +519,7 @@ def check_all_or_nothing(player: Player, store: Store, data: Sequence[object]) -
 
 
 @given(flow=random_workflows(), data=st.data(), apart=st.booleans())
-@examples(30)
+@examples(50)
 def test_a_run_fed_by_several_threads_at_once_ends_where_the_last_values_lead(new_store, flow, data, apart):
     numbers = st.lists(st.tuples(st.booleans(), st.integers(0, 2)), min_size=1, max_size=4)
     told = {one: data.draw(numbers, label=one.__name__) for one in flow.inputs}

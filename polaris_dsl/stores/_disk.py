@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import weakref
+from contextlib import suppress
 from typing import Callable, List, Optional, Set
 
 import attrs
@@ -172,7 +173,8 @@ class Descriptors:
     def close(self, fd: int, /) -> None:
         """Close a file, and with it let go of its locks."""
         self._open.discard(fd)
-        self._disk.close(fd)
+        with suppress(OSError):  # all that matters was synced before
+            self._disk.close(fd)
 
     def _kept(self, fd: int) -> int:
         self._open.add(fd)
@@ -180,8 +182,8 @@ class Descriptors:
 
     def close_inherited(self) -> None:
         """Close all, in a forked child."""
-        while self._open:
-            self._disk.close(self._open.pop())
+        for fd in tuple(self._open):
+            self.close(fd)
 
 
 def _forget(descriptors: Optional[Descriptors]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import time
 from contextlib import contextmanager
@@ -10,7 +11,7 @@ from typing import Callable, Dict, Iterator, List, Optional, Sequence, Tuple, Un
 
 from typing_extensions import Literal
 
-from polaris_dsl.errors import CorruptJournal, NotWritten, RunLocked, StoreError, UnknownRun
+from polaris_dsl.errors import CorruptJournal, DefinitionError, NotWritten, RunLocked, StoreError, UnknownRun, UnsafeStore
 from polaris_dsl.stores._checks import check_commit, check_run_id
 from polaris_dsl.stores._disk import READ, Descriptors, Disk, system_disk
 from polaris_dsl.stores._lines import Line
@@ -37,6 +38,7 @@ class FileStore:
             power cut or a crash of the system may lose or damage what was committed in the half minute before it.
 
     Raises:
+        DefinitionError: `durability` is neither of the two.
         UnsafeStore: everyone may write to `root`, it cannot be used, or this system lacks what the promise needs.
     """
 
@@ -53,7 +55,7 @@ class FileStore:
         _locks: Optional[Callable[[Descriptors, Disk], Locks]] = None,
     ) -> None:
         if durability not in {"power", "process"}:
-            raise ValueError(f'durability= is "power" or "process", not {durability!r:.80}')
+            raise DefinitionError(f'durability= is "power" or "process", not {durability!r:.80}')
         self._root = str(Path(root).absolute())
         disk = system_disk(self._root) if _disk is None else _disk
         durable = durability == "power"
@@ -85,13 +87,12 @@ class FileStore:
             UnknownRun: there is no such run.
             RunLocked: it is held.
             WrongWorkflow: the journal belongs to another workflow.
-            ValueError: several workflows have a run of this id, and none was named.
+            DefinitionError: several workflows have a run of this id, and none was named.
         """
         check_run_id(run_id)
         names = [workflow] if workflow is not None else self._workflows_with(run_id)
         if len(names) > 1:
-            told_names = ", ".join(names)
-            raise ValueError(f"run {run_id!r} is there under several workflows: {told_names}; say which with workflow=")
+            raise DefinitionError(f"{', '.join(names)} all have a run {run_id!r}; say which is meant with workflow=")
         if not names:
             raise UnknownRun(run_id, workflow="(any)")
         return self.open(names[0]).repair(run_id)
@@ -149,6 +150,7 @@ class FileJournals:
             UnknownRun: the run has fewer lines than `expected_n`: it was deleted meanwhile.
             CorruptJournal: the journal was damaged.
             WrongWorkflow: it belongs to another workflow.
+            UnsafeStore: a symbolic link lies in its place.
             ValueError: these lines can stand in no journal.
         """
         check_commit(run, workflow=self._workflow, expected_n=expected_n, lines=lines)
@@ -161,7 +163,8 @@ class FileJournals:
                             return held.append(expected_n, lines)
             return self._append_alone(self._address(run), expected_n, lines)
         except OSError as error:
-            raise NotWritten(self._folder.journal(run), why=told(error)) from error
+            kind = UnsafeStore if error.errno == errno.ELOOP else NotWritten
+            raise kind(self._folder.journal(run), why=told(error)) from error
 
     @contextmanager
     def hold(self, run: str, /, *, wait_s: Optional[float] = None) -> Iterator[None]:

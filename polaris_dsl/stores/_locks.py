@@ -89,8 +89,8 @@ def _ofd_works(root: str) -> bool:
 class OfdLocks:
     """Open file description locks, which belong to the open file: `lockf` is lost when any other one closes.
 
-    The range of the run lock covers byte `_RUN`; it begins as many bytes before as the holder's process id says, and ends
-    as many behind as there are seconds in the time of locking: the one call that takes it also says who and since when.
+    The range of the run lock covers byte `_RUN`; it begins as many bytes before as the holder's process id says, and
+    ends as many behind as there are seconds in the time of locking: the one call that takes it says who and since when.
     """
 
     def __init__(self) -> None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import errno
 import logging
-import os
 import threading
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Iterator, List, Optional, Sequence, Tuple
 
 import attrs
@@ -77,8 +77,8 @@ def refuse(found: Scan, address: Address, /) -> None:
 class OpenJournal:
     """An open journal: knows its lines and its size, and reads only what others have added since.
 
-    Its methods are called with `mutex` held, for the threads of a process share the file and so its locks; an `OSError` that
-    they let out says that nothing was written.
+    Its methods are called with `mutex` held, for the threads of a process share the file and so its locks; an `OSError`
+    that they let out says that nothing was written.
     """
 
     def __init__(self, fd: int, address: Address, ground: Ground, /) -> None:
@@ -100,7 +100,8 @@ class OpenJournal:
         try:
             yield
         finally:
-            self.ground.locks.drop_append(self.fd)
+            with suppress(OSError):  # what was committed is committed; at the latest, closing the file lets go
+                self.ground.locks.drop_append(self.fd)
 
     def take_run(self) -> bool:
         """Take the run lock, without waiting; False if another has it."""
@@ -158,11 +159,11 @@ class OpenJournal:
         self._disk.unlink(self.address.path)
         if self.ground.durable:
             with self.unknown_if_it_fails():
-                self._disk.sync_folder(os.path.dirname(self.address.path))
+                self._disk.sync_folder(str(Path(self.address.path).parent))
 
     @contextmanager
     def unknown_if_it_fails(self) -> Iterator[None]:
-        """Turn an `OSError` into `CommitUnknown`, and make the journal unusable: what is on the disk is not known now."""
+        """Turn an `OSError` into `CommitUnknown`, and make this unusable: what is on the disk is not known now."""
         try:
             yield
         except OSError as error:
@@ -175,9 +176,10 @@ class OpenJournal:
 
     def release(self) -> None:
         """Let go of the run lock and close; a journal to which nothing was written is removed first."""
-        with suppress(OSError):
-            if self._tip.size == 0:
+        if self._tip.size == 0:
+            with suppress(OSError):
                 self._remove_if_empty()
+        with suppress(OSError):
             self.ground.locks.drop_run(self.fd, self.address.path)
         self.close()
 
@@ -194,15 +196,13 @@ class OpenJournal:
     def _make_sure(self, data: bytes, found: Scan) -> None:
         """Drop what an interrupted commit left, and make what was found durable before it is built upon.
 
-        Its writer may have died between write and sync, or failed to sync: a page that could not be written counts as clean
-        to the kernel, so only writing the same bytes once more brings them to the disk.
+        Its writer may have died between write and sync, or failed to sync: a page that could not be written counts as
+        clean to the kernel, so only writing the same bytes once more brings them to the disk.
         """
         path, begin, end = self.address.path, self._tip.size, found.tip.size
         with self.unknown_if_it_fails():
             if found.torn:
-                _log.warning(
-                    "%s: dropped %d bytes of an unfinished commit behind line %d", path, found.torn, found.tip.n
-                )
+                _log.warning("%s:%d: dropped an unfinished commit of %d bytes", path, found.tip.n + 1, found.torn)
                 self._disk.ftruncate(self.fd, end)
             if self.ground.durable:
                 self._disk.write_all(self.fd, data[: end - begin], begin)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import re
 import stat
+from contextlib import suppress
 from hashlib import sha256
+from pathlib import Path
 from typing import Iterator, Set
 
 from polaris_dsl.errors import UnsafeStore
@@ -25,6 +27,10 @@ def prepare_root(disk: Disk, root: str, /, *, durable: bool) -> None:
     """
     try:
         _make_with_parents(disk, root, durable=durable)
+        if durable:
+            with suppress(PermissionError):  # who may not read what is above has not made it
+                # Another process that made the root may have died before it did this.
+                disk.sync_folder(str(Path(root).parent))
         mode = disk.lstat(os.path.realpath(root)).st_mode
     except OSError as error:
         raise UnsafeStore(root, why=f"cannot be used: {error.strerror}") from error
@@ -35,7 +41,7 @@ def prepare_root(disk: Disk, root: str, /, *, durable: bool) -> None:
 
 
 def _make_with_parents(disk: Disk, path: str, *, durable: bool) -> None:
-    above = os.path.dirname(path)
+    above = str(Path(path).parent)
     if above != path and not os.path.lexists(path):
         _make_with_parents(disk, above, durable=durable)
         disk.make_folder(path)
@@ -55,7 +61,7 @@ class Folder:
         if not is_workflow_name(workflow):
             why = f"workflow {workflow!r:.80} cannot have a directory: use letters, digits, _ . and -, at most 64"
             raise UnsafeStore(root, why=why)
-        self.path = os.path.join(root, workflow)
+        self.path = str(Path(root, workflow))
         self._disk = disk
         self._root = root
         self._durable: Set[str] = set()
@@ -64,23 +70,23 @@ class Folder:
         """Return the path of a run's journal. The hash comes first: no run id can name anything else, on any system."""
         digest = sha256(run.encode("utf-8", "surrogatepass")).hexdigest()[:32]
         slug = _UNFIT.sub("-", run)[:_SLUG].strip("-")
-        return os.path.join(self.path, digest[:2], f"{digest}-{slug}.jsonl")
+        return str(Path(self.path, digest[:2], f"{digest}-{slug}.jsonl"))
 
     def journals(self) -> Iterator[str]:
         """Yield the paths of all journals."""
         for shard in self._entries(self.path):
-            below = os.path.join(self.path, shard)
-            yield from (os.path.join(below, name) for name in self._entries(below) if _JOURNAL.fullmatch(name))
+            below = Path(self.path, shard)
+            yield from (str(below / name) for name in self._entries(str(below)) if _JOURNAL.fullmatch(name))
 
     def make_for(self, journal: str, /) -> None:
         """Make the directories of a journal, unless they are there."""
-        for path in (self.path, os.path.dirname(journal)):
+        for path in (self.path, str(Path(journal).parent)):
             if self._disk.make_folder(path):
                 self._durable.discard(path)
 
     def sync_for(self, journal: str, /) -> None:
         """Make the way to a journal durable. A directory that another made may not be so: each is synced once."""
-        shard = os.path.dirname(journal)
+        shard = str(Path(journal).parent)
         self._disk.sync_folder(shard)
         for path, above in ((shard, self.path), (self.path, self._root)):
             if path not in self._durable:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+from pathlib import Path
 from typing import Optional
 
 import attrs
@@ -13,7 +13,7 @@ from polaris_dsl.stores._scan import scan
 
 @attrs.frozen
 class Repaired:
-    """What a repair did: how many lines and bytes it cut, and where the journal is kept as it was; 0, 0, None: nothing."""
+    """What a repair cut: how many lines and bytes, and where the journal is kept as it was; 0, 0, None: nothing."""
 
     lines: int
     bytes: int
@@ -56,7 +56,7 @@ def _keep_copy(journal: OpenJournal, data: bytes) -> str:
         ground.disk.write_all(fd, data, 0)
         if ground.durable:
             ground.disk.sync(fd)
-            ground.disk.sync_folder(os.path.dirname(path))
+            ground.disk.sync_folder(str(Path(path).parent))
     finally:
         ground.descriptors.close(fd)
     return copy

@@ -109,7 +109,7 @@ def _commit_of(raw: bytes) -> Optional[int]:
 
 
 def _hole(raw: bytes, *, at: int, begins: bool) -> bool:
-    """Whether a line found at byte `at` holds only NULs from the edge of a sector, or from the commit's, to the next."""
+    """Whether a line found at byte `at` is only NULs from an edge of a sector, or of the commit, to the next."""
     end = at + len(raw)
     for edge in [*([at] if begins else []), *range(at + -at % SECTOR, end, SECTOR)]:
         stop = min(edge + SECTOR - edge % SECTOR, end)
