@@ -28,7 +28,7 @@ def class_form(cls: type, /, *, at: At) -> Form:
     return _record(cls, at=at)
 
 
-# --- classes whose fields are ours to write: attrs, dataclass, NamedTuple, plain ---------------------------------------
+# --- classes whose fields are ours to write: attrs, dataclass, NamedTuple, plain -------------------------------------
 
 
 @attrs.frozen
@@ -45,38 +45,64 @@ def _record(cls: type, *, at: At) -> Form:
     fields = _fields(cls)
     forms = {field.name: at(f".{field.name}", field.kind) for field in fields}
     unstructure, structure = _generated(cls, fields, forms)
-    names = frozenset(forms)
-    required = frozenset(field.name for field in fields if field.required)
+    return Form(_writer(cls, fields, unstructure), _reader(cls, fields, structure), cls)
 
+
+def _writer(cls: type, fields: Sequence[_Field], unstructure: Hook) -> Hook:
     def write(value: object) -> object:
         exactly(cls, value)
         try:
             return unstructure(value)
         except (Refused, RecursionError):
             raise
-        except Exception:  # noqa: BLE001  an attribute may be a property of the user's: what it raises may quote a value
-            unread = next((name for name in forms if not _can_be_read(value, name)), "")
+        except Exception:  # noqa: BLE001  an attribute may be the user's property: what it raises may quote a value
+            unread = next((field.name for field in fields if not _can_be_read(value, field.name)), "")
         raise Refused("has no value that could be read under this name").under(f".{unread}")
+
+    return write
+
+
+def _can_be_read(value: object, name: str) -> bool:
+    try:
+        getattr(value, name)
+    except Exception:  # noqa: BLE001  as above
+        return False
+    return True
+
+
+def _reader(cls: type, fields: Sequence[_Field], structure: Callable[[Any, type], Any]) -> Hook:
+    names = frozenset(field.name for field in fields)
+    required = frozenset(field.name for field in fields if field.required)
+
+    def look_at_keys(value: Dict[str, object]) -> None:
+        missing = sorted(required - value.keys())
+        if missing:
+            raise Refused("is missing").under(f".{missing[0]}")
+        extra = len(value.keys() - names)  # keys are values too, where there is no field for them
+        if extra:
+            raise Refused(f"has {extra} key{'s' if extra > 1 else ''} that no field of {name_of(cls)} goes by")
 
     def read(value: object) -> object:
         if type(value) is not dict:
             raise unlike(name_of(cls), value)
         if value.keys() != names:
-            _look_at_keys(cls, value, names, required)
-        try:
-            made = structure(value, cls)
-        except (Refused, RecursionError):
-            raise
-        except Exception:  # noqa: BLE001  what the user's class raises may quote a value
-            made = None
-        if type(made) is not cls:
-            raise Refused(_REFUSED_ITSELF.format(name_of(cls)))
-        return made
+            look_at_keys(value)
+        return _made(cls, lambda: structure(value, cls))
 
-    return Form(write, read, cls)
+    return read
 
 
-_REFUSED_ITSELF = "was refused by {} itself: by its __init__, or a validator"
+def _made(cls: type, make: Callable[[], object]) -> object:
+    """Let the user's class make a value of itself."""
+    try:
+        made = make()
+    except (Refused, RecursionError):
+        raise
+    except Exception:  # noqa: BLE001  what the class raises may quote a value
+        made = None
+    if type(made) is not cls:
+        raise Refused(f"was refused by {name_of(cls)} itself: by its __init__, or by a validator")
+    return made
 
 
 def _generated(cls: type, fields: Sequence[_Field], forms: Dict[str, Form]) -> Tuple[Hook, Callable[[Any, type], Any]]:
@@ -88,20 +114,18 @@ def _generated(cls: type, fields: Sequence[_Field], forms: Dict[str, Form]) -> T
     converter = Converter(detailed_validation=False)
     converter.register_unstructure_hook_factory(_is_form, lambda form: form.write)
     converter.register_structure_hook_factory(_is_form, lambda form: form.read)
-    seen = {
-        field.name: attrs.field(
-            type=_placed(forms[field.name], f".{field.name}"),
-            alias=field.parameter,
-            default=attrs.NOTHING if field.required else None,
-            kw_only=True,
-        )
-        for field in fields
-    }
+    seen: Dict[str, Any] = {field.name: _shown(field, forms[field.name]) for field in fields}
     shown = list(attrs.fields(attrs.make_class("Shown", seen, init=False, repr=False, eq=False, order=False)))
     return (
         make_dict_unstructure_fn_from_attrs(shown, cls, converter, {}, _cattrs_use_linecache=False),
         make_dict_structure_fn_from_attrs(shown, cls, converter, {}, _cattrs_use_linecache=False),
     )
+
+
+def _shown(field: _Field, form: Form) -> object:
+    kind: Any = _placed(form, f".{field.name}")
+    default = attrs.NOTHING if field.required else None
+    return attrs.field(type=kind, alias=field.parameter, default=default, kw_only=True)
 
 
 def _is_form(kind: object) -> bool:
@@ -121,29 +145,13 @@ def _placed(form: Form, place: str) -> Form:
     return attrs.evolve(form, write=placed(form.write), read=placed(form.read))
 
 
-def _can_be_read(value: object, name: str) -> bool:
-    try:
-        getattr(value, name)
-    except Exception:  # noqa: BLE001  as above
-        return False
-    return True
-
-
-def _look_at_keys(cls: type, value: Dict[str, object], names: "frozenset[str]", required: "frozenset[str]") -> None:
-    missing = sorted(required - value.keys())
-    if missing:
-        raise Refused("is missing").under(f".{missing[0]}")
-    extra = len(value.keys() - names)  # their names came with the values, and are not shown either
-    if extra:
-        raise Refused(f"holds {extra} key{'s' if extra > 1 else ''} that {name_of(cls)} has no field for")
-
-
 def _fields(cls: type) -> List[_Field]:
     plain = not (attrs.has(cls) or hasattr(cls, "__dataclass_fields__") or _is_named_tuple(cls))
-    if not _is_named_tuple(cls) and cls.__new__ not in (object.__new__, Generic.__new__):
+    allocates: object = cls.__new__
+    if not _is_named_tuple(cls) and allocates not in (object.__new__, Generic.__new__):
         raise Refused(f"{name_of(cls)} is made by a __new__ of its own, so it may hold more than its fields say")
     attributes = {field.alias: field for field in attrs.fields(cls)} if attrs.has(cls) else {}
-    hints = _hints(cls.__init__ if plain else cls, cls)
+    hints = _hints(getattr(cls, "__init__") if plain else cls, cls)  # noqa: B009  mypy takes `.__init__` for unsound
     fields = []
     for parameter in _parameters(cls):
         attribute = attributes.get(parameter.name)
@@ -183,7 +191,7 @@ def _hints(holder: object, cls: type) -> Dict[str, Any]:
     raise Refused(f"an annotation of {name_of(cls)} cannot be read: {why}")
 
 
-# --- classes that a library of the user's writes ------------------------------------------------------------------------
+# --- classes that write themselves: pydantic, msgspec ----------------------------------------------------------------
 
 
 def _pydantic(cls: Any) -> Form:  # noqa: ANN401  pydantic is not imported, so its class has no name here
@@ -220,15 +228,7 @@ def _through(cls: type, to_json: Callable[[Any], Any], from_json: Callable[[str]
             raise Refused(f"{name_of(cls)} could not be written as JSON by its own library") from None
 
     def read(value: object) -> object:
-        try:
-            made = from_json(dump(value))
-        except RecursionError:
-            raise
-        except Exception:  # noqa: BLE001  as above
-            made = None
-        if type(made) is not cls:
-            raise Refused(_REFUSED_ITSELF.format(name_of(cls)))
-        return made
+        return _made(cls, lambda: from_json(dump(value)))
 
     return Form(write, read, cls)
 

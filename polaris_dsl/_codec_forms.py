@@ -5,9 +5,9 @@ from __future__ import annotations
 import inspect
 from enum import Enum
 from itertools import chain
-from typing import Any, Callable, Dict, Iterable, List, Mapping, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, Final, Iterable, List, Mapping, Optional, Sequence, Tuple
 
-from typing_extensions import Annotated, Final, Literal, get_args, get_origin, is_protocol
+from typing_extensions import Annotated, Literal, get_args, get_origin, is_protocol
 
 from polaris_dsl._codec_classes import At, class_form
 from polaris_dsl._codec_scalars import SCALARS, Form, Hook, Refused, dump, enumeration, exactly, name_of, unlike
@@ -19,7 +19,7 @@ Arguments = Tuple[object, ...]
 class Forms:
     """Makes the form of a data and of all that it is made of.
 
-    Each data has forms of its own: where one is refused halfway, nothing is left that another could find. For one thread.
+    Each data has forms of its own: where one is refused halfway, nothing is left for another to find. For one thread.
     """
 
     def __init__(self) -> None:
@@ -54,7 +54,7 @@ class Forms:
         return class_form(cls, at=self._at)
 
     def _later(self, cls: type) -> Form:
-        """Return a form that looks the real one up when it is used: that one is just being made, for `cls` holds itself."""
+        """Return a form that looks up the real one in use: it is just being made, for `cls` holds itself."""
 
         def later() -> Form:
             form = self._classes[cls]
@@ -133,7 +133,7 @@ def _hashed(at: At, place: str, kind: object) -> Form:
 
 
 def _list(at: At, arguments: Arguments) -> Form:
-    if len(arguments) != 1:
+    if not arguments:
         raise _unknown(list)
     item = at("[]", arguments[0])
     return Form(
@@ -145,7 +145,7 @@ def _list(at: At, arguments: Arguments) -> Form:
 
 def _set_of(cls: type) -> Callable[[At, Arguments], Form]:
     def make(at: At, arguments: Arguments) -> Form:
-        if len(arguments) != 1:
+        if not arguments:
             raise _unknown(cls)
         item = _hashed(at, "[]", arguments[0])
         return Form(
@@ -158,7 +158,7 @@ def _set_of(cls: type) -> Callable[[At, Arguments], Form]:
 
 
 def _tuple(at: At, arguments: Arguments) -> Form:
-    if len(arguments) == 2 and arguments[1] is ...:
+    if arguments[1:] == (...,):
         item = at("[]", arguments[0])
         return Form(
             lambda value: _each(item.write, exactly(tuple, value)),
@@ -172,7 +172,7 @@ def _tuple(at: At, arguments: Arguments) -> Form:
         if len(value) != len(hooks):
             raise Refused(f"expected {len(hooks)} elements, got {len(value)}")
         turn = iter(hooks)
-        return _each(lambda item: next(turn)(item), value)
+        return _each(lambda part: next(turn)(part), value)  # noqa: PLW0108  another hook for each
 
     writes, reads = [item.write for item in items], [item.read for item in items]
     return Form(
@@ -182,18 +182,20 @@ def _tuple(at: At, arguments: Arguments) -> Form:
     )
 
 
-def _pair(value: object) -> List[object]:
-    pair = exactly(list, value)
-    if len(pair) != 2:
-        raise Refused(f"expected a key and a value, got {len(pair)} elements")
-    return pair
+def _pair(value: object) -> Tuple[object, object]:
+    try:
+        first, second = exactly(list, value)
+    except ValueError:
+        raise Refused("expected a list of two") from None
+    return first, second
 
 
 def _dict(at: At, arguments: Arguments) -> Form:
-    """Return the form of a dict, in its own order: an object where keys are written as strings, else a list of pairs."""
-    if len(arguments) != 2:
+    """Return the form of a dict, in its own order: an object where keys are strings in JSON, else a list of pairs."""
+    if not arguments:
         raise _unknown(dict)
-    key, item = _hashed(at, ".keys()[]", arguments[0]), at(".values()[]", arguments[1])
+    of_keys, of_items = arguments
+    key, item = _hashed(at, ".keys()[]", of_keys), at(".values()[]", of_items)
 
     def write(value: object) -> object:
         given = exactly(dict, value)
@@ -257,13 +259,7 @@ def _optional(form: Form) -> Form:
 
 def _tagged(members: Sequence[Tuple[object, Form]]) -> Form:
     """Return the form of several classes, written as `[class name, value]`: only they are looked up by that name."""
-    named: Dict[str, Form] = {}
-    for kind, form in members:
-        if form.cls is None:
-            raise Refused(f"{name_of(kind)} stands in a Union, and its values have no one class to tell them by")
-        if form.cls.__name__ in named:
-            raise Refused(f"two alternatives of its Union are called {form.cls.__name__}: they could not be told apart")
-        named[form.cls.__name__] = form
+    named = _by_name(members)
     classes = {form.cls: (name, form) for name, form in named.items()}
     if float in classes:  # an int is taken where a float is, unless the union says itself what becomes of it
         classes.setdefault(int, classes[float])
@@ -276,18 +272,23 @@ def _tagged(members: Sequence[Tuple[object, Form]]) -> Form:
         return [name, form.write(value)]
 
     def read(value: object) -> object:
-        name, written = _named(value)
-        if name not in named:
-            raise Refused(f"expected {told}, got another name")
+        name, written = _pair(value)
+        if type(name) is not str or name not in named:
+            raise Refused(f"expected the name of {told}")
         return named[name].read(written)
 
     return Form(write, read)
 
 
-def _named(value: object) -> Tuple[str, object]:
-    if type(value) is not list or len(value) != 2 or type(value[0]) is not str:
-        raise Refused("expected the name of a class and a value of it")
-    return value[0], value[1]
+def _by_name(members: Sequence[Tuple[object, Form]]) -> Dict[str, Form]:
+    named: Dict[str, Form] = {}
+    for kind, form in members:
+        if form.cls is None:
+            raise Refused(f"{name_of(kind)} stands in a Union, and its values have no one class to tell them by")
+        if form.cls.__name__ in named:
+            raise Refused(f"two alternatives of its Union are called {form.cls.__name__}: they could not be told apart")
+        named[form.cls.__name__] = form
+    return named
 
 
 _MADE: Mapping[object, Callable[[At, Arguments], Form]] = {

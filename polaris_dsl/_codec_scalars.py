@@ -184,8 +184,10 @@ SCALARS: Mapping[object, Form] = {
 
 def enumeration(cls: Type[Enum], /) -> Form:
     """Return the form of an Enum: members by name; of a Flag, whose combinations have no names: by number."""
+    if issubclass(cls, Flag):
+        return _flag(cls)
 
-    def write(value: object) -> object:
+    def write(value: object) -> str:
         return exactly(cls, value)._name_
 
     def read(value: object) -> Enum:
@@ -194,19 +196,18 @@ def enumeration(cls: Type[Enum], /) -> Form:
             raise Refused(f"expected the name of a {name_of(cls)}")
         return member
 
-    def write_flag(value: object) -> object:
-        return _int(exactly(cls, value)._value_)
+    return Form(write, read, cls, text=True)
 
-    def read_flag(value: object) -> Enum:
+
+def _flag(cls: Type[Flag]) -> Form:
+    def read(value: object) -> Flag:
         number = _int(value)
         try:
             member = cls(number)
         except Exception:  # noqa: BLE001  what a `_missing_` raises may quote the value
-            raise Refused(f"expected the number of a {name_of(cls)}") from None
+            member = None
         if type(member) is not cls or member._value_ != number:
             raise Refused(f"expected the number of a {name_of(cls)}")
         return member
 
-    if issubclass(cls, Flag):
-        return Form(write_flag, read_flag, cls)
-    return Form(write, read, cls, text=True)
+    return Form(lambda value: _int(exactly(cls, value)._value_), read, cls)

@@ -122,7 +122,9 @@ class _Flaws:
                 good.append(part)
             else:
                 refused = refusal(part) or Flaw("")
-                flaw = Flaw(f"{argument}=: {told(part)} {refused.message}", refused.help)
+                shown = {"target": "the target", "inputs": "the input"}.get(argument, argument)
+                help_ = "leave out None: a run says itself what is not there" if part is None else refused.help
+                flaw = Flaw(f"{shown} {told(part)} {refused.message}", help_)
                 self.found.append((argument, told(part), flaw))
         if isinstance(given, (list, tuple, set, frozenset)):
             names = " | ".join(told(part) for part in given)

@@ -29,7 +29,7 @@ class Survey:
     @property
     def products_known(self) -> bool:
         return all(spec.product_known for spec, _ in self.flawed.values()) and not any(
-            argument == "inputs" for argument, _, _ in self.graph.flaws
+            argument in ("inputs", "builders") for argument, _, _ in self.graph.flaws
         )
 
     @property

@@ -43,9 +43,10 @@ class JsonCodec:
     """The codec that stores use unless they are told otherwise: strict, exact, and sparing with words about values.
 
     It takes `str`, `int`, `float`, `bool`, `bytes`, `Decimal`, `UUID`, `date`, `time`, aware `datetime`, `timedelta`,
-    Enums, `List`, `Tuple`, `Dict`, `Set`, `FrozenSet`, `Optional`, `Union`, `Literal` and NewTypes of all that, in attrs
-    classes, dataclasses, NamedTuples and plain classes that keep each typed parameter of `__init__` under its own name;
-    pydantic models and msgspec Structs through their own validation. Classes may hold each other and themselves.
+    Enums, `List`, `Tuple`, `Dict`, `Set`, `FrozenSet`, `Optional`, `Union`, `Literal` and NewTypes of all that, as
+    fields of attrs classes, dataclasses, NamedTuples and plain classes that keep each typed parameter of `__init__` under its
+    own name; pydantic models and msgspec Structs through their own validation. Classes may hold each other and
+    themselves.
 
     Everything is matched by its exact class: no `bool` for an `int`, no subclass for its base. There is no NaN, no
     infinity and no time zone but a fixed offset. In a Union of several, a value goes by the name of its class, and only
@@ -183,7 +184,8 @@ def _shape_of_parts(kind: type, value: Any) -> _Shape:  # noqa: ANN401  any valu
     if isinstance(value, (list, tuple, deque)) and not hasattr(kind, "_fields"):
         return kind, tuple(map(_shape, value)), None
     state = {} if isinstance(value, PurePath) else _state(kind, value)  # a path fills its slots when it likes
-    if state or kind.__eq__ is object.__eq__:
+    compares: object = kind.__eq__
+    if state or compares is object.__eq__:
         return kind, tuple(map(_shape, state.values())), tuple(f".{name}" for name in state)
     return kind, _Unknown(value)
 
@@ -192,10 +194,8 @@ def _state(kind: Any, value: object) -> Dict[str, object]:  # noqa: ANN401  any 
     """Return all that an object holds, by name, in order of the names."""
     names = [field.name for field in attrs.fields(kind)] if attrs.has(kind) else _slots(kind)
     held = {name: getattr(value, name) for name in names if hasattr(value, name)}
-    for name, part in getattr(value, "__dict__", {}).items():
-        if not isinstance(getattr(kind, name, None), cached_property):
-            held[name] = part
-    return {name: held[name] for name in sorted(held)}
+    held.update(getattr(value, "__dict__", {}))
+    return {name: held[name] for name in sorted(held) if not isinstance(getattr(kind, name, None), cached_property)}
 
 
 _NO_PART = frozenset({"__dict__", "__weakref__", "__pydantic_fields_set__"})
@@ -214,7 +214,7 @@ def _slots(kind: Any) -> List[str]:  # noqa: ANN401  any class
 def _difference(was: _Shape, now: _Shape) -> Tuple[str, str]:
     """Return where two shapes first differ, and how."""
     path = ""
-    while len(was) == len(now) == 3 and was[0] is now[0] and was[2] == now[2] and len(was[1]) == len(now[1]):
+    while len(was[2:]) == len(now[2:]) == 1 and was[0] is now[0] and was[2] == now[2] and len(was[1]) == len(now[1]):
         index = next(index for index, pair in enumerate(zip(was[1], now[1])) if pair[0] != pair[1])
         path += was[2][index] if was[2] else f"[{index}]"
         was, now = was[1][index], now[1][index]

@@ -11,7 +11,15 @@ from typing import Callable, Dict, Iterator, List, Optional, Sequence, Tuple, Un
 
 from typing_extensions import Literal
 
-from polaris_dsl.errors import CorruptJournal, DefinitionError, NotWritten, RunLocked, StoreError, UnknownRun, UnsafeStore
+from polaris_dsl.errors import (
+    CorruptJournal,
+    DefinitionError,
+    NotWritten,
+    RunLocked,
+    StoreError,
+    UnknownRun,
+    UnsafeStore,
+)
 from polaris_dsl.stores._checks import check_commit, check_run_id
 from polaris_dsl.stores._disk import READ, Descriptors, Disk, system_disk
 from polaris_dsl.stores._lines import Line
