@@ -34,7 +34,9 @@ class Survey:
 
     @property
     def reads_known(self) -> bool:
-        return all(spec.reads_known for spec, _ in self.flawed.values())
+        return all(spec.reads_known for spec, _ in self.flawed.values()) and not any(
+            argument == "builders" for argument, _, _ in self.graph.flaws
+        )
 
     def made(self, data: str) -> bool:
         """Whether a builder makes this data, as far as is known."""

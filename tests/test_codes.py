@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import sys
 from pathlib import Path
 from typing import Any, Callable, Dict, List, NamedTuple, NewType, Optional, Tuple, TypeVar, Union
 
@@ -96,6 +97,10 @@ def tokenize_fresh(order: Order) -> FreshToken: ...
 def pay_fresh(token: FreshToken) -> Paid: ...
 @builder
 def tokenize_otherwise(order: Order) -> OtherToken: ...
+@builder
+def score(token: Token, otp: Otp) -> Risk: ...
+
+
 @builder
 def settle(charged: Charged, declined: Declined) -> Paid: ...
 @builder
@@ -213,7 +218,7 @@ CASES: Dict[str, Tuple[str, Case, Case]] = {
     "a class of that name from another module": ("missing-data", flow(tokenize_otherwise, pay), FINE),
     "a missing data of several takers": (
         "missing-data",
-        flow(charge, complete, apologize, pay_with_risk, inputs=Union[Order, Risk], target=Union[Paid, Declined]),
+        flow(charge, complete, score, target=Union[Paid, Declined], inputs=Otp),
         flow(tokenize, charge, complete, target=Union[Paid, Declined]),
     ),
     "a target that nobody makes": ("no-producer", flow(tokenize), FINE),
@@ -303,7 +308,7 @@ CASES: Dict[str, Tuple[str, Case, Case]] = {
     ),
     "a name with a slash": (
         "bad-name",
-        flow(tokenize, pay, name="card/payment"),
+        flow(tokenize, pay, name="card/1"),
         flow(tokenize, pay, name="card-1.a_b"),
     ),
     "a name that leads upwards": ("bad-name", flow(tokenize, pay, name=".."), flow(tokenize, pay, name="...")),
@@ -340,7 +345,9 @@ def wording() -> str:
             shown = [f"{found.code} [{found.subject}] at {found.item}: {found.message}"]
             shown += [f"path: {' -> '.join(found.path)}"] * bool(found.path) + [f"help: {found.help}"]
             told.append(f"# {title}\n" + "\n    ".join(shown) + "\n")
-    return "\n".join(told)
+    return (
+        "\n".join(told).replace(f"not {__name__})", "not this module)").replace(f"({__name__} and", "(this module and")
+    )
 
 
 def test_the_wording_is_what_was_read_and_agreed() -> None:
@@ -372,4 +379,4 @@ def test_an_error_tells_how_many_problems_there_are() -> None:
 
 
 if __name__ == "__main__":
-    print(wording(), end="")
+    sys.stdout.write(wording())
