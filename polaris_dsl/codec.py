@@ -44,9 +44,9 @@ class JsonCodec:
 
     It takes `str`, `int`, `float`, `bool`, `bytes`, `Decimal`, `UUID`, `date`, `time`, aware `datetime`, `timedelta`,
     Enums, `List`, `Tuple`, `Dict`, `Set`, `FrozenSet`, `Optional`, `Union`, `Literal` and NewTypes of all that, as
-    fields of attrs classes, dataclasses, NamedTuples and plain classes that keep each typed parameter of `__init__` under its
-    own name; pydantic models and msgspec Structs through their own validation. Classes may hold each other and
-    themselves.
+    fields of attrs classes, dataclasses, NamedTuples and plain classes that keep each typed parameter of `__init__`
+    under its own name; pydantic models and msgspec Structs through their own validation. Classes may hold each other
+    and themselves.
 
     Everything is matched by its exact class: no `bool` for an `int`, no subclass for its base. There is no NaN, no
     infinity and no time zone but a fixed offset. In a Union of several, a value goes by the name of its class, and only

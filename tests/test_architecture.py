@@ -15,6 +15,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 MODULES = sorted((ROOT / "polaris_dsl").rglob("*.py"))
+TOPS = [path for path in MODULES if path.name == "__init__.py"]
 PAGES = sorted(path for pattern in ("*.md", "docs/**/*.md", "examples/**/*.py") for path in ROOT.glob(pattern))
 
 MOST_LINES = 400
@@ -94,6 +95,18 @@ def test_a_public_module_says_what_it_exports(module: Path) -> None:
     private = any(part.startswith("_") and part != "__init__.py" for part in module.relative_to(ROOT).parts)
     assigned = (target for node in tree_of(module).body if isinstance(node, ast.Assign) for target in node.targets)
     assert private or "__all__" in {target.id for target in assigned if isinstance(target, ast.Name)}
+
+
+@pytest.mark.parametrize("module", TOPS, ids=lambda path: path.parent.name)
+def test_the_top_of_a_package_imports_and_never_computes(module: Path) -> None:
+    docstring, *rest = tree_of(module).body
+    assert isinstance(docstring, ast.Expr)
+    assert [node for node in rest if not isinstance(node, (ast.Import, ast.ImportFrom, ast.Assign))] == []
+    assert [ast.dump(node.value) for node in rest if isinstance(node, ast.Assign) and not literal(node.value)] == []
+
+
+def literal(value: ast.expr) -> bool:
+    return isinstance(value, ast.List) and all(isinstance(item, ast.Constant) for item in value.elts)
 
 
 @pytest.mark.parametrize("page", [*MODULES, *PAGES], ids=lambda path: path.relative_to(ROOT).as_posix())

@@ -97,6 +97,12 @@ def test_a_page_names_the_language_of_every_block_so_that_none_is_passed_over(pa
     assert len(re.findall(r"^\s*```", text, re.MULTILINE)) == 2 * len(blocks)
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_a_page_links_only_to_what_is_there(page: Path) -> None:
+    targets = re.findall(r"\]\((?!https?:|#)([^)#]+)[^)]*\)", page.read_text(encoding="utf-8"))
+    assert [target for target in targets if not (page.parent / target).exists()] == []
+
+
 def test_the_readme_shows_code_and_its_output() -> None:
     languages = [block.language for block in blocks_of(PAGES[0].read_text(encoding="utf-8"))]
     assert ("python", "text") in list(zip(languages, languages[1:]))

@@ -102,7 +102,9 @@ def turns_lines_round(right: Journaling) -> Journaling:
 def writes_bodies_anew(right: Journaling) -> Journaling:
     def load(run: str, after: int = 0) -> Tuple[Line, ...]:
         lines = right.load(run, after=after)
-        return tuple(attrs.evolve(line, put=tuple(map(anew, line.put))) if isinstance(line, Fed) else line for line in lines)
+        return tuple(
+            attrs.evolve(line, put=tuple(map(anew, line.put))) if isinstance(line, Fed) else line for line in lines
+        )
 
     def anew(put: Put) -> Put:
         return attrs.evolve(put, body=json.dumps(json.loads(str(put.body))))
@@ -161,11 +163,15 @@ def cuts_long_ids(right: Journaling) -> Journaling:
 
 
 def takes_any_id(right: Journaling) -> Journaling:
-    return _with_ids(right, lambda run: "".join(filter(str.isalnum, run.encode("ascii", "replace").decode()))[:9] or "a")
+    return _with_ids(
+        right, lambda run: "".join(filter(str.isalnum, run.encode("ascii", "replace").decode()))[:9] or "a"
+    )
 
 
 def never_excludes(right: Journaling) -> Journaling:
-    return attrs.evolve(right, hold=lambda run, wait_s=None: right.hold(f"{run[:9]}-{threading.get_ident()}", wait_s=wait_s))
+    return attrs.evolve(
+        right, hold=lambda run, wait_s=None: right.hold(f"{run[:9]}-{threading.get_ident()}", wait_s=wait_s)
+    )
 
 
 def holds_all_runs_at_once(right: Journaling) -> Journaling:
@@ -177,7 +183,7 @@ def never_waits(right: Journaling) -> Journaling:
 
 
 def waits_too_long(right: Journaling) -> Journaling:
-    return attrs.evolve(right, hold=lambda run, wait_s=None: right.hold(run, wait_s=wait_s and wait_s + 6))
+    return attrs.evolve(right, hold=lambda run, wait_s=None: right.hold(run, wait_s=wait_s and wait_s + 2.2))
 
 
 def _telling(right: Journaling, **wrong: object) -> Journaling:
@@ -206,10 +212,13 @@ def says_that_data_was_kept(right: Journaling) -> Journaling:
 
 
 def holds_on_after_an_error(right: Journaling) -> Journaling:
+    kept: List[ContextManager[None]] = []
+
     @contextmanager
     def hold(run: str, *, wait_s: Optional[float] = None) -> Iterator[None]:
         held = right.hold(run, wait_s=wait_s)
         held.__enter__()
+        kept.append(held)
         yield
         held.__exit__(None, None, None)
 
