@@ -84,7 +84,7 @@ def _unwrapped(kind: Any) -> object:  # noqa: ANN401  what stands in an annotati
     return kind
 
 
-_VAGUE = (object, list, tuple, dict, set, frozenset)
+_VAGUE = (Any, object, list, tuple, dict, set, frozenset)
 _TAKEN = (
     "str, int, float, bool, bytes, Decimal, UUID, date, time, datetime, timedelta, an Enum, List, Tuple, Dict, Set,"
     " FrozenSet, Optional, Union, Literal, or a class whose fields are typed"

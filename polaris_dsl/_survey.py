@@ -71,22 +71,22 @@ class Survey:
 
         Where no path leads to the target it ends at the taker.
         """
-        steps = {data: [self.name(data)]}
+        ways = {data: [self.name(data)]}
         level = [data]
         while level:
             further: List[str] = []
             for key in level:
                 if key in self.graph.target:
-                    return steps[key]
+                    return ways[key]
                 via = [taker] if key == data and taker is not None else self.takers.get(key, ())
                 for at in via:
                     spec = self.sound[at]
                     for product in spec.produces if taker == at or key in spec.waits_for else ():
-                        if product not in steps:
-                            steps[product] = [*steps[key], spec.name, self.name(product)]
+                        if product not in ways:
+                            ways[product] = [*ways[key], spec.name, self.name(product)]
                             further.append(product)
             level = further
-        return steps[data] if taker is None else [*steps[data], self.sound[taker].name]
+        return ways[data] if taker is None else [*ways[data], self.sound[taker].name]
 
 
 def survey_of(graph: Graph) -> Survey:

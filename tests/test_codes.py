@@ -348,9 +348,8 @@ def wording() -> str:
             shown = [f"{found.code} [{found.subject}] at {found.item}: {found.message}"]
             shown += [f"path: {' -> '.join(found.path)}"] * bool(found.path) + [f"help: {found.help}"]
             told.append(f"# {title}\n" + "\n    ".join(shown) + "\n")
-    return (
-        "\n".join(told).replace(f"not {__name__})", "not this module)").replace(f"({__name__} and", "(this module and")
-    )
+    text = "\n".join(told)
+    return text.replace(f"not {__name__})", "not this module)").replace(f"({__name__} and", "(this module and")
 
 
 def test_the_wording_is_what_was_read_and_agreed() -> None:

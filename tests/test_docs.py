@@ -65,9 +65,13 @@ def run_block(block: Block, module: types.ModuleType, page_name: str) -> str:
 
 
 def check_page(text: str, page_name: str) -> None:
-    """Run the python blocks of a page in order, in one namespace, and compare what they print."""
+    """Run the python blocks of a page in order, in one module, and compare what they print.
+
+    The module is called after the first file that a block names, or after the page.
+    """
     blocks = blocks_of(text)
-    module = types.ModuleType(Path(page_name).stem)
+    named = [block.file for block in blocks if block.file] or [page_name]
+    module = types.ModuleType(Path(named[0]).stem)
     sys.modules[module.__name__] = module  # classes look up their own module to resolve annotations
     try:
         for block, following in zip(blocks, [*blocks[1:], Block("", "", "", 0)]):
@@ -157,6 +161,11 @@ def page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Non
 
 def test_blocks_share_a_namespace(page: Callable[[str], None]) -> None:
     page("```python\nx = 1\n```\n\nand\n\n```python\nprint(x)\n```\n\n```text\n1\n```\n")
+
+
+def test_the_module_is_called_after_the_first_file_that_is_named(page: Callable[[str], None]) -> None:
+    page("```python\n# shop.py\nprint(__name__)\n```\n```text\nshop\n```\n")
+    page("```python\nprint(__name__)\n```\n```text\npage\n```\n")
 
 
 def test_an_output_that_differs_is_found(page: Callable[[str], None]) -> None:

@@ -30,7 +30,7 @@ def test_store(make: Callable[[str], Store], case: StoreCase, tmp_path):
     case(make(str(tmp_path / "runs")))
 
 
-# --- negative controls: stores that break one rule each -----------------------------------------------------------------
+# --- negative controls: stores that break one rule each --------------------------------------------------------------
 
 
 @attrs.frozen
@@ -102,9 +102,7 @@ def turns_lines_round(right: Journaling) -> Journaling:
 def writes_bodies_anew(right: Journaling) -> Journaling:
     def load(run: str, after: int = 0) -> Tuple[Line, ...]:
         lines = right.load(run, after=after)
-        return tuple(
-            attrs.evolve(line, put=tuple(map(anew, line.put))) if isinstance(line, Fed) else line for line in lines
-        )
+        return tuple(attrs.evolve(line, put=tuple(map(anew, line.put))) for line in lines if isinstance(line, Fed))
 
     def anew(put: Put) -> Put:
         return attrs.evolve(put, body=json.dumps(json.loads(str(put.body))))
@@ -113,7 +111,10 @@ def writes_bodies_anew(right: Journaling) -> Journaling:
 
 
 def keeps_deleted_runs(right: Journaling) -> Journaling:
-    return attrs.evolve(right, delete=right.load)
+    def delete(run: str) -> None:
+        right.load(run)
+
+    return attrs.evolve(right, delete=delete)
 
 
 def deletes_held_runs(right: Journaling) -> Journaling:
@@ -163,15 +164,14 @@ def cuts_long_ids(right: Journaling) -> Journaling:
 
 
 def takes_any_id(right: Journaling) -> Journaling:
-    return _with_ids(
-        right, lambda run: "".join(filter(str.isalnum, run.encode("ascii", "replace").decode()))[:9] or "a"
-    )
+    return _with_ids(right, lambda run: run.encode("ascii", "replace").decode().replace("\0", "")[:99] or "a")
 
 
 def never_excludes(right: Journaling) -> Journaling:
-    return attrs.evolve(
-        right, hold=lambda run, wait_s=None: right.hold(f"{run[:9]}-{threading.get_ident()}", wait_s=wait_s)
-    )
+    def hold(run: str, *, wait_s: Optional[float] = None) -> ContextManager[None]:
+        return right.hold(f"{run}-{threading.get_ident()}", wait_s=wait_s)
+
+    return attrs.evolve(right, hold=hold)
 
 
 def holds_all_runs_at_once(right: Journaling) -> Journaling:
