@@ -49,10 +49,9 @@ def prepare(state: State, call: int, /, *, run_id: str) -> Attempt:
         value: object
         if argument.slot == CONTEXT:
             value = _context(state.plan, call, run_id=run_id, lineage=lineage)
-        elif state.present[argument.slot] is None:
-            value = argument.default
         else:
             value = state.value(argument.slot)
+            value = argument.default if value is None else value
         if argument.keyword is None:
             positional.append(value)
         else:

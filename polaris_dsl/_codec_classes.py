@@ -5,10 +5,11 @@ from __future__ import annotations
 import inspect
 import json
 import sys
+from types import MethodType
 from typing import Any, Callable, Dict, Generic, List, Mapping, Sequence, Tuple
 
 import attrs
-from cattrs import Converter
+from cattrs import BaseConverter
 from cattrs.gen import make_dict_structure_fn_from_attrs, make_dict_unstructure_fn_from_attrs
 from typing_extensions import get_type_hints
 
@@ -18,14 +19,29 @@ At = Callable[[str, object], Form]
 """Makes the form of what stands at a place inside of the class."""
 
 
-def class_form(cls: type, /, *, at: At) -> Form:
+def form_converter() -> BaseConverter:
+    """Return a cattrs converter to which a form is a type: its hooks are those of the form."""
+    converter = BaseConverter(detailed_validation=False)
+    converter.register_unstructure_hook_factory(_is_form, lambda form: form.write)
+    converter.register_structure_hook_factory(_is_form, lambda form: form.read)
+    return converter
+
+
+def _is_form(kind: object) -> bool:
+    return isinstance(kind, Form)
+
+
+def class_form(cls: type, /, *, at: At, converter: BaseConverter) -> Form:
     """Return the form of a class that is neither a scalar nor an Enum."""
     # whoever has such a class has imported its library, which is no dependency of ours
     if issubclass(cls, getattr(sys.modules.get("pydantic"), "BaseModel", ())):
         return _pydantic(cls)
     if issubclass(cls, getattr(sys.modules.get("msgspec"), "Struct", ())):
         return _msgspec(cls)
-    return _record(cls, at=at)
+    fields = _fields(cls)
+    forms = {field.name: at(f".{field.name}", field.kind) for field in fields}
+    write, read = _generated(cls, fields, forms, converter)
+    return Form(_writer(cls, fields, write), _reader(cls, fields, read), cls)
 
 
 # --- classes whose fields are ours to write: attrs, dataclass, NamedTuple, plain -------------------------------------
@@ -39,13 +55,6 @@ class _Field:
     parameter: str
     kind: object
     required: bool
-
-
-def _record(cls: type, *, at: At) -> Form:
-    fields = _fields(cls)
-    forms = {field.name: at(f".{field.name}", field.kind) for field in fields}
-    unstructure, structure = _generated(cls, fields, forms)
-    return Form(_writer(cls, fields, unstructure), _reader(cls, fields, structure), cls)
 
 
 def _writer(cls: type, fields: Sequence[_Field], unstructure: Hook) -> Hook:
@@ -105,15 +114,14 @@ def _made(cls: type, make: Callable[[], object]) -> object:
     return made
 
 
-def _generated(cls: type, fields: Sequence[_Field], forms: Dict[str, Form]) -> Tuple[Hook, Callable[[Any, type], Any]]:
+def _generated(
+    cls: type, fields: Sequence[_Field], forms: Mapping[str, Form], converter: BaseConverter
+) -> Tuple[Hook, Callable[[Any, type], Any]]:
     """Let cattrs generate the two functions of a class, out of our strict forms for its fields.
 
     cattrs is not shown the class: it would take what it finds there by rules of its own, which are lenient. It is shown
     the fields as we have read them, each with its form for a type.
     """
-    converter = Converter(detailed_validation=False)
-    converter.register_unstructure_hook_factory(_is_form, lambda form: form.write)
-    converter.register_structure_hook_factory(_is_form, lambda form: form.read)
     seen: Dict[str, Any] = {field.name: _shown(field, forms[field.name]) for field in fields}
     shown = list(attrs.fields(attrs.make_class("Shown", seen, init=False, repr=False, eq=False, order=False)))
     return (
@@ -126,10 +134,6 @@ def _shown(field: _Field, form: Form) -> object:
     kind: Any = _placed(form, f".{field.name}")
     default = attrs.NOTHING if field.required else None
     return attrs.field(type=kind, alias=field.parameter, default=default, kw_only=True)
-
-
-def _is_form(kind: object) -> bool:
-    return isinstance(kind, Form)
 
 
 def _placed(form: Form, place: str) -> Form:
@@ -145,13 +149,15 @@ def _placed(form: Form, place: str) -> Form:
     return attrs.evolve(form, write=placed(form.write), read=placed(form.read))
 
 
-def _fields(cls: type) -> List[_Field]:
+_INSTEAD = "hold a str, a number or a class with typed fields instead"
+
+
+def _fields(cls: Any) -> List[_Field]:  # noqa: ANN401  as in _parameters
     plain = not (attrs.has(cls) or hasattr(cls, "__dataclass_fields__") or _is_named_tuple(cls))
-    allocates: object = cls.__new__
-    if not _is_named_tuple(cls) and allocates not in (object.__new__, Generic.__new__):
-        raise Refused(f"{name_of(cls)} is made by a __new__ of its own, so it may hold more than its fields say")
+    if not _is_named_tuple(cls) and cls.__new__ not in (object.__new__, Generic.__new__):
+        raise Refused(f"{name_of(cls)} has a __new__ of its own, so it cannot be made anew from fields: {_INSTEAD}")
     attributes = {field.alias: field for field in attrs.fields(cls)} if attrs.has(cls) else {}
-    hints = _hints(getattr(cls, "__init__") if plain else cls, cls)  # noqa: B009  mypy takes `.__init__` for unsound
+    hints = _hints(cls.__init__ if plain else cls, cls)
     fields = []
     for parameter in _parameters(cls):
         attribute = attributes.get(parameter.name)
@@ -169,13 +175,16 @@ def _is_named_tuple(cls: type) -> bool:
     return issubclass(cls, tuple) and hasattr(cls, "_fields")
 
 
-def _parameters(cls: type) -> List[inspect.Parameter]:
+def _parameters(cls: Any) -> List[inspect.Parameter]:  # noqa: ANN401  mypy takes `.__init__` of a type for unsound
+    # on Python 3.8 a Generic, and so whoever implements a Protocol, has a __new__ that hides the __init__
+    hidden = cls.__new__ is Generic.__new__ is not object.__new__
     try:
-        return list(inspect.signature(cls).parameters.values())
+        signature = inspect.signature(MethodType(cls.__init__, cls) if hidden else cls)
     except (TypeError, ValueError):
         raise Refused(
             f"{name_of(cls)} does not say what it is made of: write an __init__ with typed parameters"
         ) from None
+    return list(signature.parameters.values())
 
 
 def _hints(holder: object, cls: type) -> Dict[str, Any]:
@@ -209,6 +218,7 @@ def _pydantic(cls: Any) -> Form:  # noqa: ANN401  pydantic is not imported, so i
 def _msgspec(cls: type) -> Form:
     library = sys.modules["msgspec"].json
     try:
+        library.schema(cls)  # refuses what could only be written by a hook
         decoder = library.Decoder(cls)
     except Exception:  # noqa: BLE001  TypeError, NameError, what an annotation raises
         raise Refused(
@@ -222,8 +232,6 @@ def _through(cls: type, to_json: Callable[[Any], Any], from_json: Callable[[str]
         exactly(cls, value)
         try:
             return _settled(json.loads(to_json(value), parse_constant=_refuse_constant), value)
-        except RecursionError:
-            raise
         except Exception:  # noqa: BLE001  what the library raises may quote a value
             raise Refused(f"{name_of(cls)} could not be written as JSON by its own library") from None
 
@@ -260,4 +268,5 @@ def _parts(tree: Dict[str, object], value: Any) -> Mapping[str, object]:  # noqa
         return {key: getattr(value, name) for key, name in names}
     if hasattr(cls, "model_fields"):
         return {field.serialization_alias or name: getattr(value, name) for name, field in cls.model_fields.items()}
-    return getattr(value, "__dict__", {})
+    fields = [field.name for field in attrs.fields(cls)] if attrs.has(cls) else getattr(cls, "__dataclass_fields__", ())
+    return {name: getattr(value, name) for name in fields}

@@ -9,7 +9,7 @@ from typing import Any, Callable, Dict, Final, Iterable, List, Mapping, Optional
 
 from typing_extensions import Annotated, Literal, get_args, get_origin, is_protocol
 
-from polaris_dsl._codec_classes import At, class_form
+from polaris_dsl._codec_classes import At, class_form, form_converter
 from polaris_dsl._codec_scalars import SCALARS, Form, Hook, Refused, dump, enumeration, exactly, name_of, unlike
 from polaris_dsl._compat import UNIONS
 
@@ -24,6 +24,7 @@ class Forms:
 
     def __init__(self) -> None:
         self._classes: Dict[type, Optional[Form]] = {}
+        self._converter = form_converter()
 
     def of(self, kind: object, /) -> Form:
         """Return the form of a type, or raise `Refused` if its values could never be taken."""
@@ -31,12 +32,10 @@ class Forms:
         origin, arguments = get_origin(kind), get_args(kind)
         if origin in UNIONS:
             return _union(self._at, kind)
-        if origin in _MADE:
+        if origin in _MADE and kind is not Tuple:  # which looks like Tuple[()]
             return _MADE[origin](self._at, arguments)
         if isinstance(kind, type) and origin is None:
             return SCALARS.get(kind) or self._of_class(kind)
-        if kind is None:
-            return SCALARS[type(None)]
         raise _unknown(kind)
 
     def _of_class(self, cls: type) -> Form:
@@ -51,7 +50,7 @@ class Forms:
             return enumeration(cls)
         if cls in _VAGUE or inspect.isabstract(cls) or is_protocol(cls):
             raise _unknown(cls)
-        return class_form(cls, at=self._at)
+        return class_form(cls, at=self._at, converter=self._converter)
 
     def _later(self, cls: type) -> Form:
         """Return a form that looks up the real one in use: it is just being made, for `cls` holds itself."""
@@ -71,7 +70,7 @@ class Forms:
 
 
 def _unwrapped(kind: Any) -> object:  # noqa: ANN401  what stands in an annotation has no type of its own
-    """Return what a NewType, an alias, `Final[...]` or `Annotated[...]` stands for."""
+    """Return the type that a NewType, an alias, `Final[...]`, `Annotated[...]` or None stands for."""
     while not isinstance(kind, type):
         if get_origin(kind) in (Annotated, Final) and get_args(kind):
             kind = get_args(kind)[0]
@@ -81,10 +80,17 @@ def _unwrapped(kind: Any) -> object:  # noqa: ANN401  what stands in an annotati
             kind = kind.__value__
         else:
             break
-    return kind
+    return type(None) if kind is None else kind
 
 
 _VAGUE = (Any, object, list, tuple, dict, set, frozenset)
+_EXAMPLES = {
+    "list": "List[int]",
+    "set": "Set[int]",
+    "frozenset": "FrozenSet[int]",
+    "tuple": "Tuple[int, ...]",
+    "dict": "Dict[str, int]",
+}
 _TAKEN = (
     "str, int, float, bool, bytes, Decimal, UUID, date, time, datetime, timedelta, an Enum, List, Tuple, Dict, Set,"
     " FrozenSet, Optional, Union, Literal, or a class whose fields are typed"
@@ -96,7 +102,7 @@ def _unknown(kind: object) -> Refused:
     if kind in (Any, object):
         return Refused(f"{name} can be anything: write the type that is meant")
     if kind in _VAGUE or get_origin(kind) in _MADE:
-        return Refused(f"{name} does not say what it holds: write it as in {name.capitalize()}[int]")
+        return Refused(f"{name} does not say what it holds: write it as in {_EXAMPLES[name.lower()]}")
     if isinstance(kind, type) and (inspect.isabstract(kind) or is_protocol(kind)):
         return Refused(f"{name} is abstract, and values come back as their exact class: name the class that is meant")
     return Refused(f"{name} cannot be written as JSON and read back: write {_TAKEN}")
@@ -240,7 +246,7 @@ def _members(kind: object) -> List[object]:
     kind = _unwrapped(kind)
     if get_origin(kind) in UNIONS:
         return list(chain.from_iterable(_members(member) for member in get_args(kind)))
-    return [type(None) if kind is None else kind]
+    return [kind]
 
 
 def _union(at: At, kind: object) -> Form:

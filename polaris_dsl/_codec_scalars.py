@@ -114,6 +114,8 @@ def _decimal(value: Decimal) -> str:
 
 def _fixed(value: Union[datetime, time]) -> str:
     zone = value.tzinfo
+    if value.fold:  # it tells apart the two hours when a clock is set back, which a fixed offset does not have
+        raise Refused("has fold=1, which JSON does not keep: use .replace(fold=0)")
     if zone is not None and (
         type(zone) is not timezone or zone.tzname(None) != timezone(zone.utcoffset(None)).tzname(None)
     ):
@@ -165,8 +167,7 @@ def _read_timedelta(value: object) -> timedelta:
         raise Refused("is longer than a timedelta can be") from None
 
 
-SCALARS: Mapping[object, Form] = {
-    None: Form(_none, _none, type(None)),
+SCALARS: Mapping[type, Form] = {
     type(None): Form(_none, _none, type(None)),
     bool: Form(_bool, _bool, bool),
     int: Form(_int, _int, int),

@@ -219,5 +219,5 @@ def _difference(was: _Shape, now: _Shape) -> Tuple[str, str]:
         path += was[2][index] if was[2] else f"[{index}]"
         was, now = was[1][index], now[1][index]
     if was[0] is now[0]:
-        return path, f"a {name_of(was[0])} does not come back from JSON as it was"
-    return path, f"a {name_of(was[0])} comes back from JSON as a {name_of(now[0])}"
+        return path, f"{name_of(was[0])} does not come back from JSON as it was"
+    return path, f"{name_of(was[0])} comes back from JSON as {name_of(now[0])}"

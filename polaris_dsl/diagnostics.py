@@ -82,8 +82,7 @@ def render(diagnostic: Diagnostic, /) -> str:
     if diagnostic.path:
         lines.append(f"path: {' -> '.join(diagnostic.path)}")
     lines.extend(f"{name} is defined at {_shown(place)}" for name, place in diagnostic.related if place.file)
-    if diagnostic.help:
-        lines.append(f"help: {diagnostic.help}")
+    lines.extend([f"help: {diagnostic.help}"] * bool(diagnostic.help))
     return "\n    ".join(lines)
 
 

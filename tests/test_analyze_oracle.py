@@ -151,7 +151,7 @@ def _take_anything(draw: st.DrawFn, graph: Graph) -> Graph:
 
 def _wait_for_later(draw: st.DrawFn, graph: Graph) -> Graph:
     made = tuple(data for spec in graph.builders for data in spec.produces)
-    return _change(draw, graph, ("consumes", "optionals"), made)
+    return _change(draw, graph, ("consumes", "optionals"), made or graph.target)
 
 
 def _make_more(draw: st.DrawFn, graph: Graph) -> Graph:
@@ -171,10 +171,12 @@ def _list_twice(draw: st.DrawFn, graph: Graph) -> Graph:
 def _mistake_for_another(draw: st.DrawFn, graph: Graph) -> Graph:
     at = draw(st.integers(0, len(graph.builders) - 1))
     spec = graph.builders[at]
-    field = draw(st.sampled_from([field for field in (*TAKES, "produces") if getattr(spec, field)]))
-    words = list(getattr(spec, field))
-    words[0] = STRANGER + graph.data[words[0]].name
-    return _with_builder(graph, at, attrs.evolve(spec, **{field: tuple(words)}))
+    for field in draw(st.permutations((*TAKES, "produces"))):
+        if getattr(spec, field):
+            first, *rest = getattr(spec, field)
+            mistaken = (STRANGER + graph.data[first].name, *rest)
+            return _with_builder(graph, at, attrs.evolve(spec, **{field: mistaken}))
+    return graph
 
 
 def _misname_input(draw: st.DrawFn, graph: Graph) -> Graph:

@@ -437,6 +437,29 @@ def test_a_taker_of_a_withdrawn_optional_runs_again_without_it(store, calls):
         assert calls.harvest() == ["price", "receipt"]
 
 
+@pytest.mark.parametrize("last", [7, 8], ids=["equal", "other"])
+def test_a_product_that_takes_the_place_of_one_that_would_go_with_the_former_choice_stays(store, last):
+    @builder
+    def route(order: Order) -> Union[Parcel, Domestic]:
+        return Parcel(order.n) if order.n else Domestic(0)
+
+    @builder
+    def pack(domestic: Domestic) -> Parcel:
+        return Parcel(domestic.n + 7)
+
+    @builder
+    def receipt(parcel: Parcel) -> Receipt:
+        return Receipt(parcel.n)
+
+    flow = workflow(target=Receipt, inputs=Order, builders=[route, pack, receipt])
+    with Executor(flow, store=store) as executor:
+        assert executor.run("r", Order(0)).target == Receipt(7)
+        executor.run("r", Order(last))
+        loaded = executor.load("r")
+        assert (loaded.get(Domestic), loaded.get(Parcel), loaded.target) == (None, Parcel(last), Receipt(last))
+        assert executor.run("r", Order(0)).target == Receipt(7)
+
+
 # --- fed and built are one kind --------------------------------------------------------------------------------------
 
 
@@ -906,6 +929,28 @@ def test_two_builders_with_the_same_inputs_have_different_keys(store):
     with Executor(workflow(target=Price, inputs=Order, builders=[price, label]), store=store) as executor:
         executor.run("r", Order(1))
     assert len(set(seen)) == 2
+
+
+def test_inputs_that_come_back_have_the_key_that_they_had(store):
+    seen: List[str] = []
+
+    @builder
+    def price(coupon: Coupon) -> Optional[Price]:
+        return Price(coupon.n) if coupon.n else None
+
+    @builder
+    def receipt(order: Order, price: Optional[Price], context: Context) -> Receipt:
+        seen.append(context.idempotency_key)
+        return Receipt(order.n - (price.n if price else 0))
+
+    flow = workflow(target=Receipt, inputs=Union[Order, Coupon], builders=[price, receipt])
+    with Executor(flow, store=store) as executor:
+        executor.run("r", Order(9))
+        executor.run("r", Coupon(2))
+        executor.run("r", Coupon(0))
+    bare, reduced, bare_again = seen
+    assert bare == bare_again
+    assert bare != reduced
 
 
 # --- data that cannot be taken ---------------------------------------------------------------------------------------

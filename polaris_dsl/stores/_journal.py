@@ -90,7 +90,7 @@ def claimed(raw: bytes, /) -> Mapping[str, object]:
     """Return what a line says of itself, whether or not it can be trusted; empty if it is not JSON."""
     try:
         fields = json.loads(raw)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return fields if isinstance(fields, dict) else {}
 

@@ -1,0 +1,112 @@
+"""Every error tells what it knows, and survives pickling with it."""
+
+from __future__ import annotations
+
+import pickle
+from typing import Any, List
+
+import attrs
+import pytest
+
+from polaris_dsl import BuilderError, PolarisError, WorkflowError, builder, errors, workflow
+from polaris_dsl.errors import (
+    BadRunId,
+    CodecError,
+    CommitUnknown,
+    CorruptJournal,
+    DefinitionError,
+    IncompleteRun,
+    NotWritten,
+    RunLocked,
+    UnexpectedData,
+    UnknownRun,
+    UnsafeStore,
+    WrongProduct,
+    WrongWorkflow,
+)
+
+
+@attrs.frozen
+class Seed:
+    number: int
+
+
+@attrs.frozen
+class Made:
+    number: int
+
+
+@builder
+def make(seed: Seed) -> Made:
+    raise ValueError(seed.number)
+
+
+def builder_error() -> BuilderError:
+    with pytest.raises(BuilderError) as caught:
+        workflow(target=Made, inputs=Seed, builders=[make]).run(Seed(3))
+    return caught.value
+
+
+def workflow_error() -> WorkflowError:
+    with pytest.raises(WorkflowError) as caught:
+        workflow(target=Made, builders=[make])
+    return caught.value
+
+
+ERRORS: List[PolarisError] = [
+    DefinitionError("no"),
+    workflow_error(),
+    builder_error(),
+    WrongProduct(builder="make", run_id="1", place="a.py:3", declared=["Made", "None"], returned="int"),
+    UnexpectedData(workflow="w", problems=["Made is not an input"], inputs=["Seed"]),
+    UnexpectedData(workflow="w", problems=["Made is not an input"], inputs=[]),
+    IncompleteRun(run_id="1", target="Made", status="paused", missing=[Seed], silent=["make"]),
+    IncompleteRun(run_id="1", target="Made", status="due", missing=[], silent=[]),
+    UnknownRun("1", workflow="w"),
+    BadRunId("", why="must not be empty"),
+    RunLocked("1", holder="process 3 on host a", since="2026-01-01T00:00:00Z"),
+    RunLocked("1", holder="process 3 on host a", since="2026-01-01T00:00:00Z", kept=True),
+    WrongWorkflow("a.jsonl", expected="w", found="v"),
+    CorruptJournal("a.jsonl", line=3, byte=120, why="its hash is wrong"),
+    NotWritten("a.jsonl", why="no space left"),
+    CommitUnknown("a.jsonl", why="input/output error"),
+    UnsafeStore("runs", why="is writable by everyone"),
+    CodecError("Seed.number", why="expected int, got str"),
+]
+
+
+@pytest.mark.parametrize("error", ERRORS, ids=lambda error: type(error).__name__)
+def test_an_error_survives_pickling_with_all_that_it_knows(error: PolarisError) -> None:
+    again: Any = pickle.loads(pickle.dumps(error))  # noqa: S301  our own
+    assert type(again) is type(error)
+    assert str(again) == str(error)
+    assert vars(again).keys() == vars(error).keys()
+    assert repr(again.__cause__) == repr(error.__cause__)
+
+
+def test_every_error_of_the_module_has_an_example_here() -> None:
+    families = {"PolarisError", "RunError", "StoreError"}
+    classes = {name for name in errors.__all__ if isinstance(getattr(errors, name), type)} - {"RunSoFar"}
+    assert {type(error).__name__ for error in ERRORS} == classes - families
+
+
+def test_a_failure_tells_the_builder_the_run_the_place_and_what_happens_next() -> None:
+    error = builder_error()
+    assert str(error).splitlines()[0] == "builder make raised ValueError: 3"
+    assert error.place.startswith(__file__)
+    assert f"in run {error.run_id!r}, at {error.place}" in str(error)
+    assert "the next call of run(" in str(error)
+    assert (error.failures, error.run.missing, error.run[Seed]) == ((error,), (), Seed(3))
+
+
+def test_other_failures_of_the_same_call_are_named() -> None:
+    first, second = builder_error(), BuilderError(builder="other", run_id="1", place="a.py:1")
+    assert "also failed: other" in str(first.with_run(first.run, [first, second]))
+    assert str(second).splitlines()[0] == "builder other failed"
+
+
+def test_an_incomplete_run_says_what_to_do() -> None:
+    waiting, due = (str(error) for error in ERRORS if isinstance(error, IncompleteRun))
+    assert "it waits for Seed: feed it to the same run" in waiting
+    assert "make returned nothing: feed newer data to what it takes" in waiting
+    assert "call run() with the same run id to go on" in due
