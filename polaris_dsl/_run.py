@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from enum import Enum
-from types import MappingProxyType
 from typing import AbstractSet, Generic, Iterator, Mapping, Optional, Tuple, Type, TypeVar, cast
 
 import attrs
@@ -105,10 +104,8 @@ def run_of(state: State, /, *, run_id: str, built: AbstractSet[int]) -> Run[obje
         target=target,
         missing=tuple(_missing(state)) if target is None else (),
         silent=tuple(_silent(state)) if target is None else (),
-        built=MappingProxyType(
-            {data: values[data] for data in map(plan.data.__getitem__, sorted(built)) if data in values}
-        ),
-        data=MappingProxyType(values),
+        built=({data: values[data] for data in map(plan.data.__getitem__, sorted(built)) if data in values}),
+        data=(values),
         wanted=" | ".join(plan.names(plan.target)),
     )
 

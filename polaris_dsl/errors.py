@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Dict, Mapping, Optional, Sequence, Tuple, Type, TypeVar
+import pickle
+from typing import Mapping, Optional, Sequence, Tuple, Type, TypeVar
 
 from typing_extensions import Protocol, Self
 
@@ -33,18 +34,25 @@ __all__ = [
 ]
 
 
-def _revive(cls: Type[PolarisError], state: Dict[str, object], cause: Optional[BaseException]) -> PolarisError:
-    error = cls.__new__(cls)
-    error.__dict__.update(state)
-    error.__cause__ = cause
-    return error
+def _blank(cls: Type[PolarisError]) -> PolarisError:
+    return cls.__new__(cls)
+
+
+def _portable(cause: Optional[BaseException]) -> Optional[BaseException]:
+    """Return a cause that pickles, or None: exceptions of users often do not, and must not take ours with them."""
+    try:
+        pickle.loads(pickle.dumps(cause))  # noqa: S301  what was pickled just now
+    except Exception:  # noqa: BLE001  their classes may raise anything
+        return None
+    return cause
 
 
 class PolarisError(Exception):
     """The root of all errors of this library: data in attributes, told in `str()`; survives pickling with its cause."""
 
     def __reduce__(self) -> Tuple[object, ...]:
-        return _revive, (type(self), self.__dict__, self.__cause__)
+        # The state goes in after the error was made: a failure stands among its own `failures`.
+        return _blank, (type(self),), {**self.__dict__, "__cause__": _portable(self.__cause__)}
 
 
 # --- definition ------------------------------------------------------------------------------------------------------

@@ -223,7 +223,9 @@ def _told(case: Case, names: Mapping[int, str], choices: Sequence[Choice]) -> Tu
     return tuple(word for at, data in choices for word in (names[at], case.name(data)))
 
 
-def smallest_combinations(case: Case, choices: Sequence[Choice], unexplained: Sequence[World]) -> List[Tuple[Choice, ...]]:
+def smallest_combinations(
+    case: Case, choices: Sequence[Choice], unexplained: Sequence[World]
+) -> List[Tuple[Choice, ...]]:
     """Return every smallest set of `choices` that some unexplained world makes and that no world survives."""
     for size in range(1, len(choices) + 1):
         together = [
@@ -278,7 +280,9 @@ def _cycle(case: Case) -> Iterator[Finding]:
     specs = dict(case.sound)
     for group in case.groups:
         loops = shortest_loops(specs, group)
-        yield frozenset(("cycle", specs[at].name, at, tuple(specs[one].name for one in (at, *rest))) for at, *rest in loops)
+        yield frozenset(
+            ("cycle", specs[at].name, at, tuple(specs[one].name for one in (at, *rest))) for at, *rest in loops
+        )
 
 
 def shortest_loops(specs: Mapping[int, BuilderSpec], group: AbstractSet[int]) -> List[Tuple[int, ...]]:

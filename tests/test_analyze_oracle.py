@@ -250,7 +250,9 @@ def _finished(draw: st.DrawFn, flow: Sketch) -> Graph:
     if draw(st.integers(0, 9)):
         taken = {data for spec in flow.builders for data in spec.takes}
         flow.inputs = [data for data in flow.inputs if data in taken]
-    data = {key: DataSpec(key[4:], module=key[:3]) for letter in LETTERS for key in (f"app:{letter}", STRANGER + letter)}
+    data = {
+        key: DataSpec(key[4:], module=key[:3]) for letter in LETTERS for key in (f"app:{letter}", STRANGER + letter)
+    }
     return Graph("flow", tuple(target), tuple(flow.inputs), tuple(flow.builders), data)
 
 

@@ -61,29 +61,36 @@ SCALARS = [
 ]
 
 
+def hint_of(form: Any, *items: Any) -> Any:
+    """Return `form[...]`; mypy takes subscripts of values for mistakes."""
+    hints = tuple(getattr(item, "hint", item) for item in items)
+    return form[hints if len(hints) > 1 else hints[0]]
+
+
 def list_of(item: Kind) -> Kind:
-    return Kind(List[item.hint], st.lists(item.values, max_size=3), list, hashable=False)
+    return Kind(hint_of(List, item), st.lists(item.values, max_size=3), list, hashable=False)
 
 
 def row_of(item: Kind) -> Kind:
-    return Kind(Tuple[item.hint, ...], st.lists(item.values, max_size=3).map(tuple), tuple, item.hashable)
+    return Kind(hint_of(Tuple, item, ...), st.lists(item.values, max_size=3).map(tuple), tuple, item.hashable)
 
 
 def tuple_of(items: Sequence[Kind]) -> Kind:
-    hint = Tuple[tuple(item.hint for item in items)]  # type: ignore[misc]  # drawn
-    return Kind(hint, st.tuples(*(item.values for item in items)), tuple, all(item.hashable for item in items))
+    return Kind(
+        hint_of(Tuple, *items), st.tuples(*(item.values for item in items)), tuple, all(item.hashable for item in items)
+    )
 
 
 def set_of(item: Kind) -> Kind:
     if not item.hashable:
         return list_of(item)
-    return Kind(Set[item.hint], st.sets(item.values, max_size=3), set, hashable=False)
+    return Kind(hint_of(Set, item), st.sets(item.values, max_size=3), set, hashable=False)
 
 
 def frozenset_of(item: Kind) -> Kind:
     if not item.hashable:
         return row_of(item)
-    return Kind(FrozenSet[item.hint], st.frozensets(item.values, max_size=3), frozenset)
+    return Kind(hint_of(FrozenSet, item), st.frozensets(item.values, max_size=3), frozenset)
 
 
 def dict_of(pair: Tuple[Kind, Kind]) -> Kind:
@@ -91,21 +98,22 @@ def dict_of(pair: Tuple[Kind, Kind]) -> Kind:
     if not key.hashable:
         return list_of(item)
     values = st.dictionaries(key.values, item.values, max_size=3)
-    return Kind(Dict[key.hint, item.hint], values, dict, hashable=False)  # type: ignore[name-defined]  # drawn
+    return Kind(hint_of(Dict, key, item), values, dict, hashable=False)
 
 
 def optional_of(item: Kind) -> Kind:
-    return Kind(Optional[item.hint], st.none() | item.values, None, item.hashable)
+    return Kind(hint_of(Optional, item), st.none() | item.values, None, item.hashable)
 
 
 def union_of(items: Sequence[Kind]) -> Kind:
     members = list({item.cls: item for item in items if item.cls is not None}.values())
     if not members:
         return items[0]
-    hint = Union[tuple(item.hint for item in members)]  # type: ignore[valid-type,misc]  # drawn
     only = len(members) == 1 and members[0].cls is not type(None)
     values = st.one_of([item.values for item in members])
-    return Kind(hint, values, members[0].cls if only else None, all(item.hashable for item in members))
+    return Kind(
+        hint_of(Union, *members), values, members[0].cls if only else None, all(item.hashable for item in members)
+    )
 
 
 Make = Callable[[str, Dict[str, Kind]], Type[Any]]
@@ -116,7 +124,7 @@ def make_attrs(name: str, fields: Dict[str, Kind]) -> Type[Any]:
 
 
 def make_defaulting(name: str, fields: Dict[str, Kind]) -> Type[Any]:
-    made = {key: attrs.field(type=Optional[kind.hint], default=None) for key, kind in fields.items()}
+    made = {key: attrs.field(type=hint_of(Optional, kind), default=None) for key, kind in fields.items()}
     return attrs.make_class(name, made, frozen=True)
 
 
@@ -125,7 +133,9 @@ def make_dataclass(name: str, fields: Dict[str, Kind]) -> Type[Any]:
 
 
 def make_named_tuple(name: str, fields: Dict[str, Kind]) -> Type[Any]:
-    return NamedTuple(name, [(key, kind.hint) for key, kind in fields.items()])  # type: ignore[misc]  # drawn
+    make: Any = NamedTuple  # mypy wants the fields to stand here
+    cls: Type[Any] = make(name, [(key, kind.hint) for key, kind in fields.items()])
+    return cls
 
 
 CLASSES: List[Make] = [make_attrs, make_defaulting, make_dataclass, make_named_tuple]

@@ -84,6 +84,18 @@ def test_an_error_survives_pickling_with_all_that_it_knows(error: PolarisError) 
     assert repr(again.__cause__) == repr(error.__cause__)
 
 
+class Unpicklable(Exception):  # noqa: N818  as users write them
+    def __init__(self, code: int, *, text: str) -> None:
+        super().__init__(f"{code} {text}")
+
+
+def test_a_cause_that_does_not_pickle_is_left_out() -> None:
+    error = BuilderError(builder="make", run_id="1", place="a.py:1")
+    error.__cause__ = Unpicklable(3, text="no")
+    again = pickle.loads(pickle.dumps(error))  # noqa: S301  our own
+    assert (again.builder, again.__cause__) == ("make", None)
+
+
 def test_every_error_of_the_module_has_an_example_here() -> None:
     families = {"PolarisError", "RunError", "StoreError"}
     classes = {name for name in errors.__all__ if isinstance(getattr(errors, name), type)} - {"RunSoFar"}

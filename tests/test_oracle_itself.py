@@ -93,7 +93,10 @@ HAND_MADE: Dict[str, Tuple[Graph, str]] = {
         sketch("In -> Both | End", *PICK_BOTH, "end: In -> End"),
         "",
     ),
-    "a target behind both alternatives at once, with one as an input": (sketch("In B -> Both", *PICK_BOTH), "dead-end pick @0 by pick B"),
+    "a target behind both alternatives at once, with one as an input": (
+        sketch("In B -> Both", *PICK_BOTH),
+        "dead-end pick @0 by pick B",
+    ),
     # dead-end
     "an alternative that leads nowhere": (
         sketch("In -> Done", "pick: In -> A | B", "a: A -> Done"),
@@ -124,8 +127,17 @@ HAND_MADE: Dict[str, Tuple[Graph, str]] = {
         "dead-end x @1 by x X2 y Y2",
     ),
     "two pairs of choices lead nowhere together": (
-        sketch("In -> P1 | P2 | P3 | P4", "w: In -> W1 | W2", "x: In -> X1 | X2", "y: In -> Y1 | Y2", "z: In -> Z1 | Z2",
-               "c: W1 Y1 -> P1", "d: W1 Z1 -> P2", "e: X1 Y1 -> P3", "f: X1 Z1 -> P4"),
+        sketch(
+            "In -> P1 | P2 | P3 | P4",
+            "w: In -> W1 | W2",
+            "x: In -> X1 | X2",
+            "y: In -> Y1 | Y2",
+            "z: In -> Z1 | Z2",
+            "c: W1 Y1 -> P1",
+            "d: W1 Z1 -> P2",
+            "e: X1 Y1 -> P3",
+            "f: X1 Z1 -> P4",
+        ),
         "dead-end w @0 by w W2 x X2 or dead-end y @2 by y Y2 z Z2",
     ),
     "a builder that may return nothing": (
@@ -290,7 +302,9 @@ def test_alternatives_of_which_one_is_a_superclass_of_the_other_are_a_bad_builde
 
 def test_a_builder_listed_twice_is_the_same_wherever_its_diagnostics_are_put() -> None:
     graph = sketch("In -> Done", "a: In -> Done", "a: In -> Done")
-    placed = tuple(attrs.evolve(spec, listed=Place("flow.py", line)) for line, spec in enumerate(graph.builders, start=1))
+    placed = tuple(
+        attrs.evolve(spec, listed=Place("flow.py", line)) for line, spec in enumerate(graph.builders, start=1)
+    )
     assert answer(attrs.evolve(graph, builders=placed)) == "duplicate-builder a @1"
 
 

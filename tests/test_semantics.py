@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import functools
 import logging
+import os
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import Callable, List, Mapping, Optional, Tuple, TypeVar, Union, cast
@@ -33,6 +35,9 @@ from polaris_dsl.stores import Store
 
 P = ParamSpec("P")
 R = TypeVar("R")
+
+LONG = bool(os.environ.get("POLARIS_LONG"))
+"""Whether there is time for what is seldom."""
 
 WAIT_S = 30.0
 """How long a builder waits for another that must be running at the same time; never reached when all is well."""
@@ -1166,6 +1171,49 @@ def test_a_builder_starts_the_moment_it_is_due_whatever_else_is_running(store, s
     flow = workflow(target=Receipt, inputs=Order, builders=[price, label, parcel, domestic, receipt])
     with Executor(flow, store=store, max_workers=2) as executor:
         assert executor.run("r", Order(1)).target == Receipt(2)
+
+
+@pytest.fixture
+def restless():
+    """Let threads take turns as often as they can."""
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(interval)
+
+
+@pytest.mark.usefixtures("restless")
+def test_builders_that_are_due_at_once_run_at_once_however_the_threads_before_them_end():
+    first, second = threading.Barrier(2), threading.Barrier(2)
+
+    @builder
+    def price(order: Order) -> Price:
+        first.wait(WAIT_S)
+        return Price(order.n)
+
+    @builder
+    def label(order: Order) -> Label:
+        first.wait(WAIT_S)
+        return Label(order.n)
+
+    @builder
+    def parcel(price: Price, label: Label) -> Parcel:
+        second.wait(WAIT_S)
+        return Parcel(price.n + label.n)
+
+    @builder
+    def domestic(price: Price, label: Label) -> Domestic:
+        second.wait(WAIT_S)
+        return Domestic(price.n + label.n)
+
+    @builder
+    def receipt(parcel: Parcel, domestic: Domestic) -> Receipt:
+        return Receipt(parcel.n + domestic.n)
+
+    flow = workflow(target=Receipt, inputs=Order, builders=[price, label, parcel, domestic, receipt])
+    with Executor(flow, max_workers=2) as executor:
+        for number in range(10_000 if LONG else 500):
+            assert executor.run(str(number), Order(1)).target == Receipt(4)
 
 
 def test_one_worker_is_the_thread_of_the_caller(store, calls):
