@@ -10,7 +10,7 @@ import attrs
 from polaris_dsl._graph import BuilderSpec, Graph, Item, Place
 
 Mark = Tuple[str, str, Item, Tuple[str, ...]]
-"""Code, subject and item of a diagnostic; then the choices of a dead end (builder, data ...) or the builders of a cycle."""
+"""Code, subject and item of a diagnostic; then the choices of a dead end (builder, data ...) or the loop of a cycle."""
 
 Finding = FrozenSet[Mark]
 """One expected diagnostic: any of these marks will do, since ties may be broken either way."""
@@ -198,7 +198,7 @@ def _fails(case: Case, *choices: Choice) -> bool:
 
 
 def _hopeful_choices(case: Case) -> List[Choice]:
-    """Return the choices of builders that do not lie behind a dead end: some world has their consumes and the target."""
+    """Return the choices of builders not behind a dead end: some world has what they consume, and the target."""
     branching = [(at, spec) for at, spec in case.sound if len(spec.produces) > 1]
     hopeful = [one for one in branching if any(w.runs(one[1]) and case.reached(w) for w in case.worlds)]
     return [(at, data) for at, spec in hopeful for data in spec.produces]

@@ -14,12 +14,12 @@ import attrs
 import pytest
 from hypothesis import HealthCheck, event, example, given, settings
 from hypothesis import strategies as st
-from oracle_worlds import Mark, disagreement, expected
-from test_oracle_itself import HAND_MADE, sketch
 
 from polaris_dsl._analyze import analyze
-from polaris_dsl._graph import BuilderSpec, DataSpec, Flaw, Graph
+from polaris_dsl._graph import Argument, BuilderSpec, DataSpec, Flaw, Graph
 from polaris_dsl.diagnostics import Diagnostic
+from tests.oracle_worlds import Mark, disagreement, expected
+from tests.test_oracle_itself import HAND_MADE, sketch
 
 EXAMPLES = int(os.environ.get("POLARIS_EXAMPLES", "1500"))
 """How many random graphs are compared; for the long form, POLARIS_EXAMPLES=100000."""
@@ -120,11 +120,17 @@ def _take_more(draw: st.DrawFn, flow: Sketch) -> None:
 
 
 TAKES = ("consumes", "optionals", "accesses")
+FIELDS = (*TAKES, "produces")
 SHAPES = (_chain, _chain, _join, _branch, _branch, _two_branches, _merge, _merge, _exclude, _exclude, _remake)
 
 
 def _with(spec: BuilderSpec, field: str, data: str) -> BuilderSpec:
-    return attrs.evolve(spec, **{field: (*getattr(spec, field), data)})
+    return _replaced(spec, field, (*getattr(spec, field), data))
+
+
+def _replaced(spec: BuilderSpec, field: str, words: Tuple[str, ...]) -> BuilderSpec:
+    new = {one: words if one == field else getattr(spec, one) for one in FIELDS}
+    return BuilderSpec(spec.name, *(new[one] for one in FIELDS), spec.maybe, spec.flaw, spec.reads_known, spec.product_known)
 
 
 # A slip is what a user gets wrong.
@@ -171,11 +177,11 @@ def _list_twice(draw: st.DrawFn, graph: Graph) -> Graph:
 def _mistake_for_another(draw: st.DrawFn, graph: Graph) -> Graph:
     at = draw(st.integers(0, len(graph.builders) - 1))
     spec = graph.builders[at]
-    for field in draw(st.permutations((*TAKES, "produces"))):
+    for field in draw(st.permutations(FIELDS)):
         if getattr(spec, field):
             first, *rest = getattr(spec, field)
             mistaken = (STRANGER + graph.data[first].name, *rest)
-            return _with_builder(graph, at, attrs.evolve(spec, **{field: mistaken}))
+            return _with_builder(graph, at, _replaced(spec, field, mistaken))
     return graph
 
 
@@ -387,14 +393,12 @@ def test_the_order_of_the_builders_changes_no_verdict(graph: Graph, random: Rand
 
 
 def test_the_order_of_diagnostics_is_the_same_in_every_process() -> None:
-    script = "\n".join(
-        [
-            "from test_oracle_itself import HAND_MADE",
-            "from polaris_dsl._analyze import analyze",
-            "for graph, _ in HAND_MADE.values(): print(analyze(graph))",
-        ]
+    script = (
+        "from polaris_dsl._analyze import analyze\n"
+        "from tests.test_oracle_itself import HAND_MADE\n"
+        "for graph, _ in HAND_MADE.values(): print(analyze(graph))"
     )
-    path = os.pathsep.join([str(pathlib.Path(__file__).parent), *filter(None, sys.path)])
+    path = os.pathsep.join(filter(None, [str(pathlib.Path(__file__).parent.parent), *sys.path]))
     told = {
         subprocess.run(
             [sys.executable, "-c", script],
@@ -406,6 +410,21 @@ def test_the_order_of_diagnostics_is_the_same_in_every_process() -> None:
     }
     assert len(told) == 1
     assert b"dead-end" in told.pop()
+
+
+@pytest.mark.parametrize(
+    ("argument", "code"), [("target", "bad-target"), ("inputs", "bad-input"), ("name", "bad-name")]
+)
+def test_what_cannot_be_read_of_an_argument_is_told_there(argument: Argument, code: str) -> None:
+    graph = sketch("In -> Done", "a: In -> Done")
+    flawed = attrs.evolve(graph, flaws=((argument, "str", Flaw("str is not data", "write a class")),))
+    assert marks(analyze(flawed)) == [(code, "str", argument, ())]
+
+
+def test_a_target_that_cannot_be_read_silences_what_it_might_have_been() -> None:
+    graph = sketch(" -> ", "pick: -> A | B", "a: A -> C")
+    flawed = attrs.evolve(graph, flaws=(("target", "str", Flaw("str is not data", "write a class")),))
+    assert marks(analyze(flawed)) == [("bad-target", "str", "target", ())]
 
 
 # --- large graphs ----------------------------------------------------------------------------------------------------

@@ -122,7 +122,7 @@ def test_all_kinds_of_callables_are_builders_under_their_name(
 def test_a_builder_stays_callable_with_its_name_and_docstring() -> None:
     assert make(Seed(1)) == Made(1)
     assert make(seed=Seed(1)) == Made(1)
-    assert (make.__name__, make.__doc__, make.__module__) == ("make", "Make it.", __name__)
+    assert (vars(make)["__name__"], make.__doc__, make.__module__) == ("make", "Make it.", __name__)
     assert Service(2).make(Seed(1)) == Made(3)
     assert Service.make(Service(2), Seed(1)) == Made(3)
 
@@ -278,7 +278,8 @@ def test_what_is_not_data_is_refused_as_a_target_with_its_own_sentence(why: str)
 
 
 def test_an_annotation_that_raises_is_refused_by_the_name_of_its_parameter() -> None:
-    def odd(seed: Seed, other: Any) -> Made: ...
+    def odd(seed: Seed, other: Any) -> Made:
+        return Made(1)
 
     odd.__annotations__.update(seed=Seed, other="1 / 0", **{"return": Made})
     with pytest.raises(WorkflowError, match=r"parameter other cannot be read \(ZeroDivisionError\)"):

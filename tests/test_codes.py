@@ -153,9 +153,9 @@ def hidden(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 @builder
-def untyped(order) -> Paid: ...  # type: ignore[no-untyped-def]  # the case
+def untyped(order) -> Paid: ...
 @builder
-def without_return(order: Order): ...  # type: ignore[no-untyped-def]  # the case
+def without_return(order: Order): ...
 @builder
 def scalar(order: Order, cents: int) -> Paid: ...
 @builder

@@ -84,7 +84,7 @@ def test_an_error_survives_pickling_with_all_that_it_knows(error: PolarisError) 
     assert repr(again.__cause__) == repr(error.__cause__)
 
 
-class Unpicklable(Exception):  # noqa: N818  as users write them
+class Unpicklable(Exception):
     def __init__(self, code: int, *, text: str) -> None:
         super().__init__(f"{code} {text}")
 

@@ -14,6 +14,7 @@ import attrs
 import pytest
 
 from polaris_dsl import (
+    Builder,
     BuilderError,
     CodecError,
     DefinitionError,
@@ -72,7 +73,8 @@ def flow_of(left: Callable[[Seed], Left], right: Optional[Callable[[Other], Righ
     def join(left: Left, right: Right) -> Both:
         return Both(left.number + right.number)
 
-    builders = [builder(left), make_right if right is None else builder(right), join]
+    rights = make_right if right is None else builder(right)
+    builders: List[Builder[..., object]] = [builder(left), rights, join]
     return workflow(target=Both, inputs=Union[Seed, Other], builders=builders, name="diamond")
 
 
@@ -167,7 +169,7 @@ class FeedsBeforeRest:
     encoded: bool = False
 
     def open(self, workflow: str, /) -> Journals:
-        return Watched(self.store.open(workflow), self._before)  # type: ignore[return-value]  # passes all else on
+        return Watched(self.store.open(workflow), self._before)
 
     def _before(self, lines: Sequence[Line]) -> None:
         if isinstance(lines[0], Rested) and self.late:
@@ -197,7 +199,7 @@ class WatchedStore:
         return bool(self.store.encoded)
 
     def open(self, workflow: str, /) -> Journals:
-        return Watched(self.store.open(workflow), self.before)  # type: ignore[return-value]  # passes all else on
+        return Watched(self.store.open(workflow), self.before)
 
 
 def test_a_result_that_another_process_has_committed_for_these_inputs_is_kept_and_ours_dropped(store: Any) -> None:

@@ -7,9 +7,9 @@ from typing import Dict, Tuple
 
 import attrs
 import pytest
-from oracle_worlds import Mark, disagreement, expected, told_finding
 
 from polaris_dsl._graph import BuilderSpec, DataSpec, Flaw, Graph, Place
+from tests.oracle_worlds import Mark, disagreement, expected, told_finding
 
 
 def sketch(ends: str, /, *lines: str) -> Graph:
