@@ -1212,7 +1212,7 @@ def test_builders_that_are_due_at_once_run_at_once_however_the_threads_before_th
 
     flow = workflow(target=Receipt, inputs=Order, builders=[price, label, parcel, domestic, receipt])
     with Executor(flow, max_workers=2) as executor:
-        for number in range(10_000 if LONG else 500):
+        for number in range(20_000 if LONG else 2_000):
             assert executor.run(str(number), Order(1)).target == Receipt(4)
 
 

@@ -275,6 +275,14 @@ def test_an_error_without_a_text_is_told_all_the_same(tmp_path):
         FileStore(tmp_path, _disk=attrs.evolve(system_disk(""), pread=pread)).open(FLOW).load(RUN)
 
 
+def test_a_root_below_a_directory_that_may_not_be_read_is_used(faults, tmp_path):
+    faults.fail(sync_folder=[errno.EACCES])
+    FileStore(tmp_path, _disk=faults.disk)
+    faults.fail(sync_folder=[errno.EIO])
+    with pytest.raises(UnsafeStore, match="Input/output error"):
+        FileStore(tmp_path, _disk=faults.disk)
+
+
 def test_a_directory_that_cannot_be_listed_is_told(journals, faults):
     faults.fail(listdir=[errno.EACCES])
     with pytest.raises(UnsafeStore, match="Permission denied"):

@@ -4,26 +4,32 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import itertools
 import os
 import platform
 import random
-import re
+import select
 import signal
 import subprocess
 import sys
-import threading
 import time
-from contextlib import contextmanager
+import traceback
+from collections import Counter
+from contextlib import ExitStack, nullcontext
+from datetime import datetime, timezone
+from functools import partial
 from pathlib import Path
-from typing import Callable, Iterator, List
+from typing import Callable, Dict, Iterator, List, Optional
 
+import attrs
 import pytest
+from typing_extensions import Self
 
-from polaris_dsl.errors import RunLocked, UnsafeStore
+from polaris_dsl.errors import NotWritten, RunLocked, UnsafeStore
 from polaris_dsl.stores import Fed, FileStore, Line, Put, Rested, Started
 from polaris_dsl.stores._disk import Descriptors, Disk, system_disk
 from polaris_dsl.stores._file import FileJournals
-from polaris_dsl.stores._locks import FlockLocks, Locks, OfdLocks, system_locks
+from polaris_dsl.stores._locks import FlockLocks, Holder, Locks, OfdLocks, system_locks
 
 AT = "2026-03-01T09:30:00.125Z"
 RUN = "order-42"
@@ -35,33 +41,478 @@ def fed(value: object = 1) -> Fed:
     return Fed(AT, (Put("Card", f'"{value}"'),))
 
 
-@contextmanager
-def child(work: Callable[[], object]) -> Iterator[int]:
-    """Fork a process that does some work and ends; it is killed if it is not done by the end of the block."""
-    pid = os.fork()
-    if not pid:
-        code = 1
-        try:
-            work()
-            code = 0
-        finally:
+class Child:
+    """A forked process that does some work and ends; killed if it has not ended with the block."""
+
+    def __init__(self, work: Callable[[], object]) -> None:
+        self.pid = os.fork()
+        if self.pid == 0:
+            code = 1
+            try:
+                work()
+                code = 0
+            except BaseException:  # noqa: BLE001  a child must not come back into the tests
+                traceback.print_exc()
             os._exit(code)
+        self._ended: Optional[int] = None
+
+    def ends_well(self) -> bool:
+        if self._ended is None:
+            self._ended = os.waitpid(self.pid, 0)[1]
+        return self._ended == 0
+
+    def kill(self) -> None:
+        if self._ended is None:
+            os.kill(self.pid, signal.SIGKILL)
+            self.ends_well()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.kill()
+
+
+class Signal:
+    """Lets one process wait for another."""
+
+    def __init__(self) -> None:
+        self._read, self._write = os.pipe()
+
+    def send(self, data: bytes = b".") -> None:
+        os.write(self._write, data)
+
+    def wait(self) -> None:
+        assert select.select([self._read], [], [], 20)[0], "nothing came"
+        assert os.read(self._read, 1)
+
+    def so_far(self) -> bytes:
+        data = b""
+        while select.select([self._read], [], [], 0)[0]:
+            data += os.read(self._read, 65_536)
+        return data
+
+    def close(self) -> None:
+        os.close(self._read)
+        os.close(self._write)
+
+
+@pytest.fixture
+def came() -> Iterator[Signal]:
+    came = Signal()
+    yield came
+    came.close()
+
+
+LOCKS: Dict[str, Callable[[Descriptors, Disk], Locks]] = {"ofd": lambda *_: OfdLocks(), "flock": FlockLocks}
+
+
+@pytest.fixture(params=LOCKS.values(), ids=list(LOCKS))
+def journals(request: pytest.FixtureRequest, tmp_path: Path) -> FileJournals:
+    return FileStore(tmp_path / "runs", _locks=request.param).open(FLOW)
+
+
+@pytest.fixture
+def others(journals: FileJournals, tmp_path: Path) -> FileJournals:
+    """The same journals, as another process would open them."""
+    kind = "ofd" if isinstance(journals._ground.locks, OfdLocks) else "flock"
+    return FileStore(tmp_path / "runs", _locks=LOCKS[kind]).open(FLOW)
+
+
+def hold_and_sleep(journals: FileJournals, came: Signal) -> None:
+    with journals.hold(RUN):
+        came.send()
+        time.sleep(60)
+
+
+def is_free(journals: FileJournals, *, wait_s: float = 0) -> bool:
     try:
-        yield pid
-    finally:
-        if pid in _living(pid):
-            os.kill(pid, signal.SIGKILL)
-            os.waitpid(pid, 0)
+        with journals.hold(RUN, wait_s=wait_s):
+            return True
+    except RunLocked:
+        return False
 
 
-def _living(pid: int) -> List[int]:
-    try:
-        done, _ = os.waitpid(pid, os.WNOHANG)
-    except ChildProcessError:
-        return []
-    return [] if done else [pid]
+# --- holding ---------------------------------------------------------------------------------------------------------
 
 
-def ends_well(pid: int) -> bool:
-    _, status = os.waitpid(pid, 0)
-    return status == 0
+def test_who_is_refused_is_told_the_process_that_holds_and_since_when(journals, others, came):
+    before = int(time.time())
+    with Child(lambda: hold_and_sleep(others, came)) as holder:
+        came.wait()
+        with pytest.raises(RunLocked) as raised, journals.hold(RUN, wait_s=0.05):
+            pass
+        assert raised.value.holder == f"process {holder.pid} on host {platform.node()}"
+        since = datetime.strptime(raised.value.since, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=timezone.utc)
+        assert before <= since.timestamp() <= time.time()
+
+
+def test_the_lock_of_a_killed_process_is_free_at_once(journals, others, came):
+    with Child(lambda: hold_and_sleep(others, came)) as holder:
+        came.wait()
+        assert not is_free(journals)
+        holder.kill()
+        assert is_free(journals)
+
+
+def test_a_run_that_is_held_by_another_process_can_be_fed(journals, others, came):
+    fed_it = Signal()
+
+    def hold() -> None:
+        with others.hold(RUN):
+            others.append(RUN, 0, [STARTED])
+            came.send()
+            fed_it.wait()
+            assert others.append(RUN, 1, [fed("mine")]) == (fed("webhook"),)
+            assert others.append(RUN, 2, [fed("mine")]) == ()
+
+    with Child(hold) as holder:
+        came.wait()
+        assert journals.append(RUN, 1, [fed("webhook")]) == ()
+        fed_it.send()
+        assert holder.ends_well()
+    fed_it.close()
+    assert journals.load(RUN) == (STARTED, fed("webhook"), fed("mine"))
+
+
+def test_waiting_for_a_run_can_be_interrupted(journals, others, came):
+    def wait() -> None:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        came.send()
+        with pytest.raises(KeyboardInterrupt), others.hold(RUN):
+            pytest.fail("it was held")
+
+    with journals.hold(RUN), Child(wait) as waiting:
+        came.wait()
+        time.sleep(0.1)
+        os.kill(waiting.pid, signal.SIGINT)
+        assert waiting.ends_well()
+
+
+def test_an_empty_file_that_is_removed_takes_no_append_with_it(journals, others):
+    """Holding a run that is not there makes and removes a file, while another process begins that run."""
+    runs = [f"order-{number}" for number in range(60)]
+
+    def hold_all() -> None:
+        for _ in range(4):
+            for run in runs:
+                with others.hold(run):
+                    pass
+
+    with Child(hold_all) as holder:
+        for run in runs:
+            assert journals.append(run, 0, [Started(AT, run, FLOW, "g")]) == ()
+        assert holder.ends_well()
+    for run in runs:
+        assert journals.load(run) == (Started(AT, run, FLOW, "g"),)
+
+
+# --- forks -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_forked_child_holds_nothing_and_lets_go_of_nothing(journals, others):
+    with journals.hold(RUN):
+        journals.append(RUN, 0, [STARTED])
+        with Child(lambda: in_the_child(journals)) as forked:
+            assert forked.ends_well()
+        assert not is_free(others)
+        assert journals.load(RUN) == (STARTED, fed("child"))
+        assert journals.append(RUN, 2, [fed("parent")]) == ()
+    assert is_free(others)
+
+
+def in_the_child(journals: FileJournals) -> None:
+    assert not is_free(journals)
+    assert journals.append(RUN, 1, [fed("child")]) == ()
+    assert journals.load(RUN) == (STARTED, fed("child"))
+
+
+def test_a_forked_child_may_leave_the_block_of_its_parent(journals, others):
+    with ExitStack() as stack:
+        stack.enter_context(journals.hold(RUN))
+        with Child(stack.close) as forked:
+            assert forked.ends_well()
+        assert not is_free(others)
+        assert journals.append(RUN, 0, [STARTED]) == ()
+    assert is_free(others)
+
+
+def outlived(journals: FileJournals, came: Signal, end: Signal) -> None:
+    """Hold a run, and fork a child that lives on."""
+    with journals.hold(RUN):
+        forked = os.fork()
+        came.send()
+        if not forked:
+            end.wait()
+            os._exit(0)
+        time.sleep(60)
+
+
+@pytest.mark.parametrize("closing", [True, False])
+def test_a_forked_child_that_outlives_its_parent_keeps_no_lock(closing, journals, others, came, monkeypatch):
+    if not closing:  # the negative control
+        monkeypatch.setattr(Descriptors, "close_inherited", lambda _: None)
+    end = Signal()
+    with Child(lambda: outlived(others, came, end)) as holder:
+        came.wait()
+        came.wait()
+        holder.kill()
+        assert is_free(journals) == closing
+    end.send()
+    end.close()
+
+
+# --- races and kills -------------------------------------------------------------------------------------------------
+
+
+def test_exactly_one_of_several_processes_wins_a_number(journals, others):
+    runs = [f"order-{number}" for number in range(8)]
+    lines = 5
+
+    def race(me: int) -> None:
+        chance = random.Random(me)
+        for run in chance.sample(runs, len(runs)):
+            for number in range(lines):
+                put_in(others, run, [fed(f"{me}-{number}")])
+
+    with ExitStack() as stack:
+        children = [stack.enter_context(Child(partial(race, me))) for me in range(4)]
+        assert all(each.ends_well() for each in children)
+    for run in runs:
+        begun, *kept = journals.load(run)
+        assert begun == Started(AT, run, FLOW, "g")
+        assert sorted(map(repr, kept)) == sorted(repr(fed(f"{me}-{n}")) for me in range(4) for n in range(lines))
+
+
+def put_in(journals: FileJournals, run: str, lines: List[Line]) -> int:
+    """Append behind whatever is there; return behind which line that was."""
+    n = 0
+    while True:
+        begun: List[Line] = [] if n else [Started(AT, run, FLOW, "g")]
+        news = journals.append(run, n, [*begun, *lines])
+        if not news:
+            return n
+        n += len(news)
+
+
+def chopped(fd: int, data: bytes, at: int) -> int:
+    """Write a few bytes, so that a kill finds a commit half written."""
+    return os.pwrite(fd, data[:40], at)
+
+
+def works_until_killed(root: Path, seed: int, came: Signal, *, honest: bool) -> None:
+    """Commit numbers to a few runs, in all ways there are, and acknowledge each."""
+    chance = random.Random(seed)
+    disk = attrs.evolve(system_disk(""), pwrite=chopped) if chance.random() < 0.7 else None
+    journals = FileStore(root, durability=chance.choice(["power", "process"]), _disk=disk).open(FLOW)
+    for number in itertools.count():
+        run = f"order-{chance.randrange(4)}"
+        value = f"{seed}.{number}"
+        if not honest:
+            came.send(f"{run} {value}\n".encode())
+            time.sleep(0.002)
+        with journals.hold(run) if chance.random() < 0.7 else nullcontext():
+            put_in(journals, run, [fed(value), *([fed(f"{value}+")] if chance.random() < 0.5 else [])])
+            if honest:
+                came.send(f"{run} {value}\n".encode())
+            if chance.random() < 0.3:
+                n = len(journals.load(run))
+                journals.append(run, n, [Rested(AT, "paused")])
+
+
+def lost_or_doubled(root: Path, came: Signal, *, kills: int, honest: bool = True) -> int:
+    """Kill a working process time after time; return how much of what it acknowledged is not there exactly once."""
+    chance = random.Random(7)
+    acknowledged: List[str] = []
+    for seed in range(kills):
+        with Child(lambda: works_until_killed(root, seed, came, honest=honest)) as working:  # noqa: B023  forked at once
+            time.sleep(chance.random() * 0.03)
+            working.kill()
+        acknowledged += came.so_far().decode().splitlines()
+    journals = FileStore(root).open(FLOW)
+    kept = Counter(f"{run} {value}" for run, _ in journals.runs() for value in values(journals, run))
+    assert not honest or len(acknowledged) > 2 * kills
+    assert max(kept.values()) == 1
+    return sum(kept[each] != 1 for each in acknowledged)
+
+
+def values(journals: FileJournals, run: str) -> Iterator[str]:
+    lines = journals.load(run)
+    with journals.hold(run):
+        assert journals.load(run) == lines
+    for line in lines:
+        if isinstance(line, Fed):
+            yield str(line.put[0].body).strip('"')
+
+
+def test_what_was_acknowledged_survives_a_hundred_kills(tmp_path, came):
+    assert lost_or_doubled(tmp_path, came, kills=100) == 0
+
+
+def test_the_kills_notice_a_store_that_acknowledges_too_early(tmp_path, came):
+    assert lost_or_doubled(tmp_path, came, kills=30, honest=False) > 0
+
+
+# --- which locks -----------------------------------------------------------------------------------------------------
+
+
+def test_linux_locks_the_journal_itself_and_other_systems_a_file_beside_it(tmp_path, monkeypatch):
+    disk = system_disk("")
+    files = Descriptors(disk)
+    assert isinstance(system_locks(files, disk, root=str(tmp_path)), OfdLocks)
+    monkeypatch.setattr(sys, "platform", "darwin")
+    assert isinstance(system_locks(files, disk, root=str(tmp_path)), FlockLocks)
+
+
+def test_a_file_system_without_locks_on_open_files_gets_files_beside(tmp_path, monkeypatch):
+    def unknown(*_: object) -> int:
+        raise OSError(errno.EINVAL, "Invalid argument")
+
+    disk = system_disk("")
+    monkeypatch.setattr(fcntl, "fcntl", unknown)
+    assert isinstance(system_locks(Descriptors(disk), disk, root=str(tmp_path)), FlockLocks)
+
+
+def test_a_system_without_fcntl_imports_the_library_and_is_refused_a_file_store(tmp_path):
+    code = (
+        "import sys; sys.modules['fcntl'] = None\n"
+        "import polaris_dsl\n"
+        "try: polaris_dsl.FileStore(sys.argv[1])\n"
+        "except polaris_dsl.UnsafeStore as error: print(error)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code, tmp_path / "runs"], capture_output=True, text=True, check=True)
+    assert done.stdout == (
+        f"{tmp_path / 'runs'}: a FileStore needs flock and fsync of directories, which this system lacks;"
+        " use a MemoryStore here\n"
+    )
+    assert not (tmp_path / "runs").exists()
+
+
+def test_macos_is_asked_to_empty_the_cache_of_the_drive(monkeypatch):
+    asked = []
+    monkeypatch.setattr(fcntl, "F_FULLFSYNC", 51, raising=False)
+    monkeypatch.setattr(fcntl, "fcntl", lambda *args: asked.append(args))
+    system_disk("").sync(7)
+    assert asked == [(7, 51)]
+
+
+@attrs.define
+class Scripted:
+    """Locks that say now and then what only a race can make them say."""
+
+    locks: Locks
+    refuse: int = 0
+    fail_to_drop: bool = False
+
+    def take_append(self, fd: int, /, *, shared: bool = False) -> None:
+        self.locks.take_append(fd, shared=shared)
+
+    def drop_append(self, fd: int, /) -> None:
+        self.locks.drop_append(fd)
+        if self.fail_to_drop:
+            raise OSError(errno.ENOLCK, "No locks available")
+
+    def take_run(self, fd: int, path: str, /) -> bool:
+        self.refuse -= 1
+        return self.refuse < 0 and self.locks.take_run(fd, path)
+
+    def drop_run(self, fd: int, path: str, /) -> None:
+        self.locks.drop_run(fd, path)
+
+    def holder(self, fd: int, path: str, /) -> Optional[Holder]:
+        return self.locks.holder(fd, path)
+
+
+def test_a_lock_that_is_let_go_between_two_looks_is_tried_again(journals, tmp_path):
+    scripted = Scripted(OfdLocks(), refuse=2)
+    with FileStore(tmp_path / "runs", _locks=lambda *_: scripted).open(FLOW).hold(RUN, wait_s=0):
+        assert scripted.refuse == -1
+
+
+def test_a_lock_that_cannot_be_dropped_does_not_undo_a_commit(tmp_path):
+    scripted = Scripted(OfdLocks(), fail_to_drop=True)
+    journals = FileStore(tmp_path / "runs", _locks=lambda *_: scripted).open(FLOW)
+    assert journals.append(RUN, 0, [STARTED]) == ()
+    assert journals.load(RUN) == (STARTED,)
+
+
+def test_a_lock_that_cannot_be_had_is_told(tmp_path):
+    locks = OfdLocks()
+    journals = FileStore(tmp_path / "runs", _locks=lambda *_: locks).open(FLOW)
+
+    def none_left(*_: object) -> bytes:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    locks._control = none_left  # type: ignore[assignment]  # as the kernel would
+    with pytest.raises(UnsafeStore, match="No locks available"), journals.hold(RUN):
+        pass
+    with pytest.raises(NotWritten, match="No locks available"):
+        journals.append(RUN, 0, [STARTED])
+
+
+def test_a_file_beside_a_journal_tells_the_holder_as_far_as_it_is_written(tmp_path):
+    journals = FileStore(tmp_path / "runs", _locks=FlockLocks).open(FLOW)
+    with journals.hold(RUN):
+        (beside,) = tmp_path.rglob("*.lock")
+        beside.write_text("")
+        with pytest.raises(RunLocked, match="is held by another process since just now"), journals.hold(RUN, wait_s=0):
+            pass
+    assert not list(tmp_path.rglob("*.lock"))
+
+
+def test_a_file_beside_a_journal_that_was_left_by_a_killed_process_is_taken_over(tmp_path):
+    journals = FileStore(tmp_path / "runs", _locks=FlockLocks).open(FLOW)
+    with journals.hold(RUN):
+        (beside,) = tmp_path.rglob("*.lock")
+    beside.write_text("process 1 on host long-gone\n2020-01-01T00:00:00Z\n" * 9)
+    with journals.hold(RUN, wait_s=0):
+        assert len(beside.read_text().splitlines()) == 2
+        assert beside.read_text().startswith(f"process {os.getpid()} on host {platform.node()}\n")
+
+
+def test_a_file_beside_a_journal_that_was_removed_before_it_was_locked_is_made_again(tmp_path):
+    looks: List[str] = []
+    real = system_disk("")
+
+    def lstat(path: str) -> os.stat_result:
+        if path.endswith(".lock"):
+            looks.append(path)
+            if len(looks) == 1:
+                Path(path).unlink()
+        return real.lstat(path)
+
+    disk = attrs.evolve(real, lstat=lstat)
+    with FileStore(tmp_path / "runs", _disk=disk, _locks=FlockLocks).open(FLOW).hold(RUN, wait_s=0):
+        assert len(looks) == 2
+
+
+def test_an_append_to_a_file_that_was_removed_before_it_was_locked_goes_to_the_next(tmp_path):
+    looks: List[str] = []
+    real = system_disk("")
+
+    def lstat(path: str) -> os.stat_result:
+        if path.endswith(".jsonl"):
+            looks.append(path)
+            if len(looks) == 1:
+                Path(path).unlink()
+        return real.lstat(path)
+
+    journals = FileStore(tmp_path / "runs", _disk=attrs.evolve(real, lstat=lstat)).open(FLOW)
+    assert journals.append(RUN, 0, [STARTED]) == ()
+    assert journals.load(RUN) == (STARTED,)
+    assert len(looks) == 2
+
+
+def test_a_file_that_another_makes_at_the_same_time_is_shared(tmp_path):
+    real = system_disk("")
+    opened: List[int] = []
+
+    def open_late(path: str, flags: int, mode: int) -> int:
+        opened.append(flags)
+        if len(opened) == 1:
+            FileStore(tmp_path / "runs").open(FLOW).append(RUN, 0, [STARTED])
+            raise FileNotFoundError(errno.ENOENT, "No such file or directory")
+        return real.open(path, flags, mode)
+
+    journals = FileStore(tmp_path / "runs", _disk=attrs.evolve(real, open=open_late)).open(FLOW)
+    assert journals.append(RUN, 0, [STARTED]) == (STARTED,)

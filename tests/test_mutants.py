@@ -1,0 +1,167 @@
+"""Breaks rules of the semantics on purpose, one at a time, and wants the property tests to notice.
+
+Slow: runs only where POLARIS_MUTANTS=1 is set. Each mutant lives in a copy of the project.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import List, Tuple
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+
+Mutant = Tuple[str, str, str, str]
+"""What is broken, the module, the text to change, and what it is changed to."""
+
+OF_A_RUN: List[Mutant] = [
+    (
+        "a call is never made again",
+        "_state.py",
+        "return self.finished[call] != self.versions(call)",
+        "return self.finished[call] is None",
+    ),
+    ("nothing is withdrawn", "_state.py", "self._withdraw(before, call)", "self.rested = None"),
+    (
+        "what was built from what is withdrawn stays",
+        "_state.py",
+        "for taker in self.plan.consumers[slot]:",
+        "for taker in ():",
+    ),
+    (
+        "a product is withdrawn although another builder made the present one",
+        "_state.py",
+        "datum is not None and datum.maker == maker",
+        "datum is not None",
+    ),
+    ("equal data gets a new version", "_execution.py", "self._bodies.same(present.body, body)", "not body"),
+    (
+        "fed data that is there already is not replaced",
+        "_executor.py",
+        "not self._bodies.same(present.body, body)",
+        "not body",
+    ),
+    (
+        "optionals do not trigger",
+        "_plan.py",
+        "waits_for=tuple(slots[key] for key in spec.waits_for)",
+        "waits_for=tuple(slots[key] for key in spec.consumes)",
+    ),
+    (
+        "accesses trigger",
+        "_plan.py",
+        "waits_for=tuple(slots[key] for key in spec.waits_for)",
+        "waits_for=tuple(slots[key] for key in spec.takes)",
+    ),
+    (
+        "optionals do not order",
+        "_plan.py",
+        "for key in spec.waits_for for p in producers.get(key, ())",
+        "for key in spec.consumes for p in producers.get(key, ())",
+    ),
+    ("a builder does not wait for what is upstream", "_wave.py", "self._waiting[follower] += 1", "pass"),
+    (
+        "what follows a failure runs",
+        "_wave.py",
+        "            self._stuck.add(call)\n        free:",
+        "            pass\n        free:",
+    ),
+    (
+        "a failed call counts as finished",
+        "_state.py",
+        "self.raised.add(call)",
+        "self.finished[call] = self.versions(call)",
+    ),
+    (
+        "missing forgets the choices that were made",
+        "_run.py",
+        "plan.worlds.possible(plan.leads[call] & open_worlds) for call",
+        "plan.worlds.possible(plan.leads[call]) for call",
+    ),
+    ("silent forgets nobody", "_run.py", "state.made[call] is None and ", ""),
+]
+
+OF_A_GRAPH: List[Mutant] = [
+    ("one consume is enough", "_worlds.py", "worlds &= available.get(data, 0)", "worlds = available.get(data, 0)"),
+    ("alternatives are made together", "_worlds.py", "worlds & picks.get((at, data), every)", "worlds"),
+    (
+        "producers in different worlds are ambiguous",
+        "_analyze.py",
+        "worlds.produced(first, data) & worlds.produced(second, data)",
+        "worlds.produced(first, data) | worlds.produced(second, data)",
+    ),
+    ("choices behind a dead end are told too", "_analyze.py", " and choice[0] in saved]", "]"),
+    ("combinations are not looked for", "_analyze.py", "        if unexplained:", "        if unexplained < 0:"),
+    ("what is missing is missed again", "_analyze.py", "{*missing, *unmade})", "set())"),
+    (
+        "an access does not take an input",
+        "_analyze.py",
+        "for spec in survey.graph.builders for data in spec.takes",
+        "for spec in survey.graph.builders for data in spec.waits_for",
+    ),
+    (
+        "accesses make cycles",
+        "_survey.py",
+        "for data in spec.waits_for for maker",
+        "for data in spec.takes for maker",
+    ),
+    ("what follows from a cycle is told too", "_analyze.py", "*absent, *looped}", "*absent}"),
+    ("joins off the way are not judged", "_worlds.py", "asked.extend(_joins(builders, order, given=given))", "pass"),
+    ("a loop that is not the shortest", "_cycles.py", "best = loop or best", "best = best or loop"),
+    ("a duplicate is judged twice", "_survey.py", "if same_everywhere(spec) in seen:", "if spec is None:"),
+    ("an unused input is not told", "_analyze.py", "if data not in taken:", "if data is None:"),
+    (
+        "a second producer is no ambiguity",
+        "_analyze.py",
+        "for first, second in combinations(makers, 2):",
+        "for first, second in ():",
+    ),
+]
+
+CASES = [(mutant, "test_confluence.py") for mutant in OF_A_RUN] + [
+    (mutant, "test_analyze_oracle.py") for mutant in OF_A_GRAPH
+]
+
+
+def properties(project: Path, tests: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", f"tests/{tests}"]
+    environment = {**os.environ, "PYTHONPATH": str(project), "PYTHONDONTWRITEBYTECODE": "1"}
+    return subprocess.run(
+        command, cwd=project, env=environment, capture_output=True, text=True, check=False, timeout=600
+    )
+
+
+@pytest.fixture(name="project")
+def copy_of_the_project(tmp_path: Path) -> Path:
+    for folder in ("polaris_dsl", "tests"):
+        shutil.copytree(ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize(("mutant", "tests"), CASES, ids=[mutant[0] for mutant, _ in CASES])
+def test_every_mutant_changes_text_that_is_there(mutant: Mutant, tests: str) -> None:
+    _, module, old, new = mutant
+    assert (ROOT / "polaris_dsl" / module).read_text(encoding="utf-8").count(old) == 1
+    assert old != new
+
+
+@pytest.mark.skipif(os.environ.get("POLARIS_MUTANTS") != "1", reason="slow: set POLARIS_MUTANTS=1")
+@pytest.mark.parametrize("tests", ["test_confluence.py", "test_analyze_oracle.py"])
+def test_without_a_mutation_the_properties_hold(project: Path, tests: str) -> None:
+    done = properties(project, tests)
+    assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.skipif(os.environ.get("POLARIS_MUTANTS") != "1", reason="slow: set POLARIS_MUTANTS=1")
+@pytest.mark.parametrize(("mutant", "tests"), CASES, ids=[mutant[0] for mutant, _ in CASES])
+def test_a_rule_that_is_broken_on_purpose_is_noticed(project: Path, mutant: Mutant, tests: str) -> None:
+    _, module, old, new = mutant
+    path = project / "polaris_dsl" / module
+    path.write_text(path.read_text(encoding="utf-8").replace(old, new), encoding="utf-8")
+    assert properties(project, tests).returncode == 1
