@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import json
 import sys
+from functools import partial
 from types import MethodType
 from typing import Any, Callable, Dict, Generic, List, Mapping, Sequence, Tuple
 
@@ -124,9 +125,12 @@ def _generated(
     """
     seen: Dict[str, Any] = {field.name: _shown(field, forms[field.name]) for field in fields}
     shown = list(attrs.fields(attrs.make_class("Shown", seen, init=False, repr=False, eq=False, order=False)))
+    make: Any = partial(cls)
+    # cattrs puts these into the code, where not every name can stand; a partial has none of its own on Python 3.8
+    make.__name__, make.__qualname__, make.__module__ = "shown", "shown", __name__
     return (
-        make_dict_unstructure_fn_from_attrs(shown, cls, converter, {}, _cattrs_use_linecache=False),
-        make_dict_structure_fn_from_attrs(shown, cls, converter, {}, _cattrs_use_linecache=False),
+        make_dict_unstructure_fn_from_attrs(shown, make, converter, {}, _cattrs_use_linecache=False),
+        make_dict_structure_fn_from_attrs(shown, make, converter, {}, _cattrs_use_linecache=False),
     )
 
 

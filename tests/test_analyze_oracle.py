@@ -8,7 +8,7 @@ import pathlib
 import subprocess
 import sys
 from random import Random
-from typing import Counter, List, Tuple
+from typing import Counter, Dict, List, Tuple
 
 import attrs
 import pytest
@@ -129,8 +129,9 @@ def _with(spec: BuilderSpec, field: str, data: str) -> BuilderSpec:
 
 
 def _replaced(spec: BuilderSpec, field: str, words: Tuple[str, ...]) -> BuilderSpec:
-    new = {one: words if one == field else getattr(spec, one) for one in FIELDS}
-    return BuilderSpec(spec.name, *(new[one] for one in FIELDS), spec.maybe, spec.flaw, spec.reads_known, spec.product_known)
+    new: Dict[str, Tuple[str, ...]] = {one: words if one == field else getattr(spec, one) for one in FIELDS}
+    consumes, optionals, accesses, produces = (new[one] for one in FIELDS)
+    return attrs.evolve(spec, consumes=consumes, optionals=optionals, accesses=accesses, produces=produces)
 
 
 # A slip is what a user gets wrong.
@@ -357,6 +358,7 @@ any_graph = st.builds(
 @quick
 @given(any_graph)
 @example(Graph("", (), (), (), {}))
+@example(Graph("", ("A",), (), (BuilderSpec("a", produces=("A", "A")),), {}))
 def test_the_analyzer_never_raises_and_says_the_same_again(graph: Graph) -> None:
     assert analyze(graph) == analyze(graph)
 

@@ -137,6 +137,13 @@ class Named:
     __private: int = 7
 
 
+class Tagged(Generic[T]):
+    """Has a type variable that none of its fields are of."""
+
+    def __init__(self, value: int) -> None:
+        self.value = value
+
+
 class Approved:
     """Says all by being there."""
 
@@ -255,6 +262,8 @@ VALUES = [
     OneSlot("a"),
     Approved(),
     Named(0),
+    Tagged(1),
+    attrs.make_class("no name! 1", {"a": attrs.field(type=int)})(1),
     Color.RED,
     Level.HIGH,
     Rights.READ | Rights.WRITE,
@@ -386,6 +395,12 @@ def test_sets_are_written_alike_in_every_process() -> None:
         environment = {**os.environ, "PYTHONHASHSEED": str(seed)}
         told.add(subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, check=True).stdout)
     assert len(told) == 1
+
+
+def test_a_class_is_looked_at_once() -> None:
+    codec = JsonCodec()
+    codec.check(Card)
+    assert codec._form(Card) is codec._form(Card)
 
 
 def test_libraries_of_models_are_not_loaded_by_the_codec() -> None:
@@ -606,6 +621,23 @@ class Infinite(pydantic.BaseModel):
     number: float
 
 
+class Bound(pydantic.BaseModel):
+    model_config = pydantic.ConfigDict(arbitrary_types_allowed=True)
+
+    secret: pydantic.SecretStr = pydantic.SecretStr("")
+    base: Optional[pydantic.BaseModel] = None
+    number: float = 1.0
+    items: Any = None
+    _private: int = pydantic.PrivateAttr(default=0)
+
+
+class Turncoat(pydantic.BaseModel):
+    @pydantic.model_validator(mode="wrap")
+    @classmethod
+    def _become(cls, _: object, __: pydantic.ModelWrapValidatorHandler[Turncoat]) -> Turncoat:
+        return 1  # type: ignore[return-value]  # the point of it
+
+
 class Unwritable(pydantic.BaseModel):
     number: str
 
@@ -766,6 +798,8 @@ REFUSED_TEXTS: List[Tuple[Any, str, str, str]] = [
     (Model, f'{{"when":"{SECRET}","tags":[]}}', "Model", "was refused by Model itself"),
     (Model, '{"when":1e999}', "Model", "was refused by Model itself"),
     (Model, '{"when":"2026-01-01T00:00:00Z","tags":["\\ud800"]}', "Model", "was refused by Model itself"),
+    (Bound, '{"number":"1.5"}', "Bound", "was refused by Bound itself"),
+    (Turncoat, "{}", "Turncoat", "was refused by Turncoat itself"),
     (Struct, f'{{"type":"s","twoWords":"{SECRET}"}}', "Struct", "was refused by Struct itself"),
     (holding(Struct), f'{{"held":"{SECRET}"}}', "Data.held", "was refused by Struct itself"),
 ]
@@ -848,16 +882,6 @@ def trimmed() -> Lenient:
     lenient = Lenient("x")
     object.__setattr__(lenient, "text", f" {SECRET} ")
     return lenient
-
-
-class Bound(pydantic.BaseModel):
-    model_config = pydantic.ConfigDict(arbitrary_types_allowed=True)
-
-    secret: pydantic.SecretStr = pydantic.SecretStr("")
-    base: Optional[pydantic.BaseModel] = None
-    number: float = 1.0
-    items: Any = None
-    _private: int = pydantic.PrivateAttr(default=0)
 
 
 class Rounding:

@@ -129,7 +129,8 @@ def test_a_write_that_fails_keeps_nothing_and_the_run_is_used_on(code, held, jou
     assert journals.load(RUN) == (STARTED, fed())
 
 
-def test_a_write_that_fails_in_its_middle_keeps_nothing(tmp_path):
+@pytest.mark.parametrize("durability", ["power", "process"])
+def test_a_write_that_fails_in_its_middle_keeps_nothing(durability, tmp_path):
     calls: List[int] = []
 
     def pwrite(fd: int, data: bytes, at: int) -> int:
@@ -138,7 +139,7 @@ def test_a_write_that_fails_in_its_middle_keeps_nothing(tmp_path):
             raise OSError(errno.ENOSPC, "No space left on device")
         return os.pwrite(fd, data[:9], at)
 
-    store = FileStore(tmp_path / "runs", _disk=attrs.evolve(system_disk(""), pwrite=pwrite))
+    store = FileStore(tmp_path / "runs", durability=durability, _disk=attrs.evolve(system_disk(""), pwrite=pwrite))
     with pytest.raises(NotWritten):
         store.open(FLOW).append(RUN, 0, [STARTED])
     (path,) = tmp_path.rglob("*.jsonl")

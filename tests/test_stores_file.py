@@ -459,7 +459,10 @@ def test_repair_cuts_where_the_damage_begins_and_keeps_a_copy(store, journals, t
     assert store.repair(RUN, workflow=FLOW).copy == f"{path}.damaged-2"
 
 
-def test_repair_cuts_a_commit_as_a_whole(store, journals, tmp_path):
+@pytest.mark.parametrize("durability", ["power", "process"])
+def test_repair_cuts_a_commit_as_a_whole(durability, tmp_path):
+    store = FileStore(tmp_path / "runs", durability=durability)
+    journals = store.open(FLOW)
     journals.append(RUN, 0, [started()])
     journals.append(RUN, 1, [fed(), LINES[2], LINES[3]])
     path = path_of(tmp_path)

@@ -82,13 +82,16 @@ class Signal:
     def send(self, data: bytes = b".") -> None:
         os.write(self._write, data)
 
+    def is_there(self, *, wait_s: float) -> bool:
+        return bool(select.select([self._read], [], [], wait_s)[0])
+
     def wait(self) -> None:
-        assert select.select([self._read], [], [], 20)[0], "nothing came"
+        assert self.is_there(wait_s=20), "nothing came"
         assert os.read(self._read, 1)
 
     def so_far(self) -> bytes:
         data = b""
-        while select.select([self._read], [], [], 0)[0]:
+        while self.is_there(wait_s=0):
             data += os.read(self._read, 65_536)
         return data
 
@@ -191,10 +194,10 @@ def test_waiting_for_a_run_can_be_interrupted(journals, others, came):
 
 def test_an_empty_file_that_is_removed_takes_no_append_with_it(journals, others):
     """Holding a run that is not there makes and removes a file, while another process begins that run."""
-    runs = [f"order-{number}" for number in range(60)]
+    runs = [f"order-{number}" for number in range(40)]
 
     def hold_all() -> None:
-        for _ in range(4):
+        for _ in range(3):
             for run in runs:
                 with others.hold(run):
                     pass
@@ -326,13 +329,15 @@ def lost_or_doubled(root: Path, came: Signal, *, kills: int, honest: bool = True
     acknowledged: List[str] = []
     for seed in range(kills):
         with Child(lambda: works_until_killed(root, seed, came, honest=honest)) as working:  # noqa: B023  forked at once
-            time.sleep(chance.random() * 0.03)
+            if chance.random() < 0.8:  # the others may be killed while they recover
+                came.is_there(wait_s=20)
+            time.sleep(chance.random() * 0.02)
             working.kill()
         acknowledged += came.so_far().decode().splitlines()
     journals = FileStore(root).open(FLOW)
     kept = Counter(f"{run} {value}" for run, _ in journals.runs() for value in values(journals, run))
-    assert not honest or len(acknowledged) > 2 * kills
-    assert max(kept.values()) == 1
+    assert len(acknowledged) >= kills // 2
+    assert max(kept.values(), default=1) == 1
     return sum(kept[each] != 1 for each in acknowledged)
 
 
