@@ -73,7 +73,7 @@ class WorkflowError(DefinitionError):
 
     def __init__(self, name: str, diagnostics: Sequence[Diagnostic]) -> None:
         self.name = name
-        self.diagnostics = tuple(diagnostics)
+        self.diagnostics: Tuple[Diagnostic, ...] = tuple(diagnostics)
 
     def __str__(self) -> str:
         count = len(self.diagnostics)
@@ -163,7 +163,7 @@ class WrongProduct(BuilderError):
 
     def __init__(self, *, builder: str, run_id: str, place: str, declared: Sequence[str], returned: str) -> None:
         super().__init__(builder=builder, run_id=run_id, place=place)
-        self.declared = tuple(declared)
+        self.declared: Tuple[str, ...] = tuple(declared)
         self.returned = returned
 
     def _what(self) -> str:
@@ -184,8 +184,8 @@ class UnexpectedData(RunError):
 
     def __init__(self, *, workflow: str, problems: Sequence[str], inputs: Sequence[str]) -> None:
         self.workflow = workflow
-        self.problems = tuple(problems)
-        self.inputs = tuple(inputs)
+        self.problems: Tuple[str, ...] = tuple(problems)
+        self.inputs: Tuple[str, ...] = tuple(inputs)
 
     def __str__(self) -> str:
         takes = " | ".join(self.inputs) or "no inputs"
@@ -209,8 +209,8 @@ class IncompleteRun(RunError):
         self.run_id = run_id
         self.target = target
         self.status = status
-        self.missing = tuple(missing)
-        self.silent = tuple(silent)
+        self.missing: Tuple[type, ...] = tuple(missing)
+        self.silent: Tuple[str, ...] = tuple(silent)
 
     def __str__(self) -> str:
         waits = []

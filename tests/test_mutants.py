@@ -130,9 +130,10 @@ CASES = [(mutant, "test_confluence.py") for mutant in OF_A_RUN] + [
 
 def properties(project: Path, tests: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", f"tests/{tests}"]
-    environment = {**os.environ, "PYTHONPATH": str(project), "PYTHONDONTWRITEBYTECODE": "1"}
+    # "hunt": a failure is wanted, not its smallest example.
+    settings = {"PYTHONPATH": str(project), "PYTHONDONTWRITEBYTECODE": "1", "POLARIS_HYPOTHESIS": "hunt"}
     return subprocess.run(
-        command, cwd=project, env=environment, capture_output=True, text=True, check=False, timeout=600
+        command, cwd=project, env={**os.environ, **settings}, capture_output=True, text=True, check=False, timeout=600
     )
 
 

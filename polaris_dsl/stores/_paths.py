@@ -61,7 +61,7 @@ class Folder:
         if not is_workflow_name(workflow):
             why = f"workflow {workflow!r:.80} cannot have a directory: use letters, digits, _ . and -, at most 64"
             raise UnsafeStore(root, why=why)
-        self.path = str(Path(root, workflow))
+        self.path: str = str(Path(root, workflow))
         self._disk = disk
         self._root = root
         self._durable: Set[str] = set()
