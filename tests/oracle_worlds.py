@@ -184,8 +184,8 @@ def _no_producer(case: Case) -> Iterator[Finding]:
 
 
 def _target_is_unreachable(case: Case) -> bool:
-    judged = case.products_known and not case.unmade
-    return judged and not any(case.reached(world) for world in case.worlds)
+    # A target that nobody makes counts as present, so neither this nor a dead end is ever told beside `no-producer`.
+    return case.products_known and not any(case.reached(world) for world in case.worlds)
 
 
 def _unreachable_target(case: Case) -> Iterator[Finding]:
@@ -205,7 +205,7 @@ def _hopeful_choices(case: Case) -> List[Choice]:
 
 
 def _dead_end(case: Case) -> Iterator[Finding]:
-    if not case.products_known or case.unmade or _target_is_unreachable(case):
+    if not case.products_known or _target_is_unreachable(case):
         return
     choices = _hopeful_choices(case)
     failing = [choice for choice in choices if _fails(case, choice)]

@@ -8,7 +8,7 @@ import pathlib
 import subprocess
 import sys
 from random import Random
-from typing import Counter, Dict, List, Tuple
+from typing import Counter, Dict, List, Sequence, Tuple
 
 import attrs
 import pytest
@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, event, example, given, settings
 from hypothesis import strategies as st
 
 from polaris_dsl._analyze import analyze
-from polaris_dsl._graph import Argument, BuilderSpec, DataSpec, Flaw, Graph
+from polaris_dsl._graph import Argument, BuilderSpec, DataSpec, Flaw, Graph, Place
 from polaris_dsl.diagnostics import Diagnostic
 from tests.oracle_worlds import Mark, disagreement, expected
 from tests.test_oracle_itself import HAND_MADE, sketch
@@ -131,6 +131,7 @@ def _with(spec: BuilderSpec, field: str, data: str) -> BuilderSpec:
 def _replaced(spec: BuilderSpec, field: str, words: Tuple[str, ...]) -> BuilderSpec:
     new: Dict[str, Tuple[str, ...]] = {one: words if one == field else getattr(spec, one) for one in FIELDS}
     consumes, optionals, accesses, produces = (new[one] for one in FIELDS)
+    produces = tuple(dict.fromkeys(produces))  # as in `A | A`
     return attrs.evolve(spec, consumes=consumes, optionals=optionals, accesses=accesses, produces=produces)
 
 
@@ -198,7 +199,8 @@ def _write_badly(draw: st.DrawFn, graph: Graph) -> Graph:
         spec = attrs.evolve(spec, produces=spec.produces[:-1], product_known=False)
     if draw(st.booleans()):
         spec = attrs.evolve(spec, consumes=spec.consumes[:-1], reads_known=False)
-    return _with_builder(graph, at, spec)
+    graph = _with_builder(graph, at, spec)
+    return _take_anything(draw, graph) if draw(st.booleans()) else graph
 
 
 def _subclass(draw: st.DrawFn, graph: Graph) -> Graph:
@@ -213,7 +215,9 @@ def _declare_more(draw: st.DrawFn, graph: Graph) -> Graph:
 
 def _want_more(draw: st.DrawFn, graph: Graph) -> Graph:
     free = [key for key in graph.data if key not in graph.target]
-    return attrs.evolve(graph, target=(*graph.target, draw(st.sampled_from(free))))
+    wanted = draw(st.sampled_from(free))
+    graph = attrs.evolve(graph, target=(*graph.target, wanted))
+    return _change(draw, graph, TAKES, (wanted,)) if draw(st.booleans()) else graph
 
 
 SLIPS = (
@@ -245,9 +249,16 @@ def workflows(draw: st.DrawFn) -> Graph:
         slip = draw(st.sampled_from(SLIPS))
         changed = slip(draw, graph)
         graph = changed if changed.builders and _count_worlds(changed) <= MOST_WORLDS else graph
-    graph = attrs.evolve(graph, builders=tuple(draw(st.permutations(graph.builders[:MOST_BUILDERS]))))
+    graph = _listed(graph, draw(st.permutations(graph.builders[:MOST_BUILDERS])), apart=draw(st.booleans()))
     used = {*graph.target, *graph.inputs, *(data for spec in graph.builders for data in spec.takes + spec.produces)}
     return attrs.evolve(graph, data={key: data for key, data in graph.data.items() if key in used})
+
+
+def _listed(graph: Graph, builders: Sequence[BuilderSpec], *, apart: bool) -> Graph:
+    """List builders in this order, each on its own line or all in one call, as the two front ends do."""
+    lines = [at if apart else 1 for at in range(1, len(builders) + 1)]
+    placed = (attrs.evolve(spec, listed=Place("flow.py", line)) for spec, line in zip(builders, lines))
+    return attrs.evolve(graph, builders=tuple(placed))
 
 
 def _finished(draw: st.DrawFn, flow: Sketch) -> Graph:

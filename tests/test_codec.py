@@ -303,9 +303,8 @@ VALUES = [
 def test_what_is_taken_comes_back_the_same_on_one_line_of_compact_utf8(value: object) -> None:
     text, copy = round_trip(JsonCodec(), value)
     assert type(copy) is type(value)
-    assert (
-        repr(copy) == repr(value) or type(value).__repr__ is object.__repr__ or isinstance(value, (Model, Everything))
-    )
+    if type(value).__repr__ is not object.__repr__ and not isinstance(value, Everything):  # these tell where they lie
+        assert sorted(repr(copy)) == sorted(repr(value))  # by letters, for sets tell themselves in any order
     assert "\n" not in text
     assert text == json.dumps(json.loads(text.encode().decode()), ensure_ascii=False, separators=(",", ":"))
     assert JsonCodec().encode(copy) == text

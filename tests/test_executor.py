@@ -477,3 +477,22 @@ def test_a_namesake_of_an_input_is_told_apart_from_it() -> None:
     namesake = attrs.make_class("Seed", ["number"])
     with pytest.raises(UnexpectedData, match="Seed is another class of that name"):
         Executor(flow_of(make_left)).run("1", namesake(1))
+
+
+def test_what_a_builder_makes_in_the_place_of_what_goes_with_its_old_product_stays() -> None:
+    @builder
+    def choose(seed: Seed) -> Union[Left, Right]:
+        return Left(7) if seed.number == 1 else Right(7)
+
+    @builder
+    def convert(left: Left) -> Right:
+        return Right(left.number)
+
+    @builder
+    def finish(right: Right) -> Both:
+        return Both(right.number)
+
+    runs = Executor(workflow(target=Both, inputs=Seed, builders=[choose, convert, finish]))
+    assert runs.run("1", Seed(1)).result() == Both(7)
+    run = runs.run("1", Seed(2))
+    assert (run.get(Left), run.get(Right), run.result(), list(run.built)) == (None, Right(7), Both(7), [Right])

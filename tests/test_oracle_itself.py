@@ -75,6 +75,18 @@ HAND_MADE: Dict[str, Tuple[Graph, str]] = {
         sketch("In More -> Done | No", "a: In No -> Done"),
         "no-producer No @target",
     ),
+    "an alternative that nobody makes, and a builder that it would set off": (
+        sketch("In -> Done | No", "a: In -> Done", "side: No -> Side"),
+        "no-producer No @target",
+    ),
+    "an alternative that nobody makes, and one behind both alternatives at once": (
+        sketch("In -> Both | No", *PICK_BOTH),
+        "no-producer No @target",
+    ),
+    "an alternative that nobody makes, and a choice that leads nowhere": (
+        sketch("In -> Done | No", *EITHER[:2]),
+        "no-producer No @target",
+    ),
     "a target that is an input": (sketch("In Done -> Done", "a: In -> A"), "no-producer Done @target"),
     "a target that is an input and made": (
         sketch("In Done -> Done", "a: In -> Done", "b: Done -> Bill"),
@@ -265,6 +277,22 @@ HAND_MADE: Dict[str, Tuple[Graph, str]] = {
     "a flaw that hides what is taken": (
         sketch("In More -> Done", "a: ? -> Done", "b: Lost -> B"),
         "bad-builder a @0, missing-data Lost @1",
+    ),
+    "a flaw that hides the product, and a target that is never reached": (
+        sketch("In -> Both", *PICK_BOTH, "c: In -> ?"),
+        "bad-builder c @2",
+    ),
+    "a flaw that hides the product, and a choice that leads nowhere": (
+        sketch("In -> Done", *EITHER[:2], "c: In -> ?"),
+        "bad-builder c @2",
+    ),
+    "a flaw that hides the product, and a builder that never runs": (
+        sketch("In -> Done", *EITHER, "both: A B -> Both", "c: In -> ?"),
+        "bad-builder c @4",
+    ),
+    "a flaw that hides what is taken, and an input that nobody takes": (
+        sketch("In More -> Done", "a: In -> Done", "b: ? -> B"),
+        "bad-builder b @1",
     ),
     "one that consumes its own product": (sketch("In -> Done", "a: In Done -> Done"), "bad-builder a @0"),
     "one that takes a data twice": (sketch("In -> Done", "a: In ~In -> Done"), "bad-builder a @0"),

@@ -388,6 +388,7 @@ def test_a_rebuilt_but_equal_data_stops_the_wave(store, calls):
         calls.harvest()
         run = executor.run("r", Order(26))
         assert calls.harvest() == ["price"]
+        assert run.built == {Price: Price(2)}
         assert (run.status, run.target) == (Status.COMPLETE, Receipt(207))
 
 
@@ -579,6 +580,34 @@ def test_a_failed_builder_is_tried_once_per_call_until_it_works(store, calls):
         assert (run.status, run.target) == (Status.COMPLETE, Receipt(207))
         assert run.built == {Price: Price(2), Receipt: Receipt(207)}
         assert calls.harvest() == ["price", "receipt"]
+
+
+def test_data_that_arrive_meanwhile_do_not_make_a_call_try_a_failed_builder_twice(store, calls):
+    late = iter([Otp(1)])
+
+    @builder
+    @calls.noted
+    def price(order: Order) -> Price:
+        raise Unlucky(order)
+
+    @builder
+    @calls.noted
+    def label(order: Order, otp: Optional[Otp]) -> Label:
+        for one in late:
+            executor.feed("r", one)
+        return Label(order.n + (otp.n if otp else 0))
+
+    @builder
+    @calls.noted
+    def receipt(price: Price, label: Label) -> Receipt:
+        return Receipt(price.n + label.n)
+
+    flow = workflow(target=Receipt, inputs=Union[Order, Otp], builders=[price, label, receipt])
+    with Executor(flow, store=store, max_workers=1) as executor:
+        with pytest.raises(BuilderError) as caught:
+            executor.run("r", Order(1))
+        assert caught.value.run[Label] == Label(2)
+        assert sorted(calls.harvest()) == ["label", "label", "price"]
 
 
 def test_another_executor_tries_a_failed_builder_again(store, calls):
@@ -817,6 +846,45 @@ def test_silent_names_the_builders_on_the_way_that_returned_nothing(store, calls
         assert (run.status, run.missing, run.silent) == (Status.PAUSED, (), ("route",))
         assert executor.load("r").silent == ("route",)
         assert executor.run("r", Order(3)).silent == ()
+
+
+def hesitant() -> Workflow[Parcel, Union[Order, Papers, Otp]]:
+    """A price for orders that are not 0; from 100 on there is no way for it yet; else abroad or not."""
+
+    @builder
+    def price(order: Order) -> Optional[Price]:
+        return Price(order.n) if order.n else None
+
+    @builder
+    def route(price: Price) -> Union[Domestic, Abroad, None]:
+        if price.n >= 100:
+            return None
+        return Domestic(price.n) if price.n % 2 else Abroad(price.n)
+
+    @builder
+    def customs(abroad: Abroad, papers: Papers) -> Parcel:
+        return Parcel(abroad.n + papers.n)
+
+    @builder
+    def pack(domestic: Domestic, otp: Otp) -> Parcel:
+        return Parcel(domestic.n + otp.n)
+
+    return workflow(target=Parcel, inputs=Union[Order, Papers, Otp], builders=[price, route, customs, pack])
+
+
+def test_missing_names_all_ways_again_when_a_choice_was_withdrawn(store):
+    with Executor(hesitant(), store=store) as executor:
+        assert executor.run("r", Order(2)).missing == (Papers,)
+        assert executor.run("r", Order(0)).missing == (Papers, Otp)
+        assert executor.run("r", Order(100)).missing == (Papers, Otp)
+        assert executor.run("r", Order(3)).missing == (Otp,)
+
+
+def test_silent_leaves_out_builders_whose_own_data_were_withdrawn(store):
+    with Executor(hesitant(), store=store) as executor:
+        assert executor.run("r", Order(100)).silent == ("route",)
+        assert executor.run("r", Order(0)).silent == ("price",)
+        assert executor.load("r").silent == ("price",)
 
 
 def test_silent_leaves_out_builders_beside_the_way(store, calls):
