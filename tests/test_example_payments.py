@@ -411,7 +411,7 @@ def test_killed_in_the_middle_and_started_again_it_ends_with_the_same_table(
 
 
 @contextlib.contextmanager
-def begun(folder: Path, *, orders: int) -> Iterator["subprocess.Popen[bytes]"]:
+def begun(folder: Path, *, orders: int) -> Iterator[subprocess.Popen[bytes]]:
     """Start the story; at the end, wait until the last of its processes is gone: the second may outlive the first."""
     with subprocess.Popen(
         command(folder, orders=orders),

@@ -34,6 +34,7 @@ class Journals(Protocol):
         Raises:
             NotWritten: nothing was kept; the journal is as it was and may be used on.
             CommitUnknown: the lines may or may not be there; the next call on that run finds out.
+            UnknownRun: the run has fewer lines than `expected_n`: it was deleted meanwhile.
         """
 
     def hold(self, run: str, /, *, wait_s: Optional[float] = None) -> ContextManager[None]:
