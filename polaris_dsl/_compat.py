@@ -2,17 +2,10 @@
 
 from __future__ import annotations
 
-import sys
+import types
 from typing import Tuple, Union
 
 __all__ = ["UNIONS"]
 
-UNIONS: Tuple[object, ...]
-"""What `get_origin` returns for a union, however it was written."""
-
-if sys.version_info >= (3, 10):
-    from types import UnionType
-
-    UNIONS = (Union, UnionType)
-else:
-    UNIONS = (Union,)
+UNIONS: Tuple[object, ...] = (Union, getattr(types, "UnionType", Union))
+"""What `get_origin` returns for a union, however it was written; `A | B` has a type of its own from Python 3.10 on."""

@@ -303,7 +303,8 @@ VALUES = [
 def test_what_is_taken_comes_back_the_same_on_one_line_of_compact_utf8(value: object) -> None:
     text, copy = round_trip(JsonCodec(), value)
     assert type(copy) is type(value)
-    if type(value).__repr__ is not object.__repr__ and not isinstance(value, Everything):  # these tell where they lie
+    # some tell where they lie in memory, and pydantic puts a class of its own in the place of `timezone.utc`
+    if type(value).__repr__ is not object.__repr__ and not isinstance(value, (Model, Everything)):
         assert sorted(repr(copy)) == sorted(repr(value))  # by letters, for sets tell themselves in any order
     assert "\n" not in text
     assert text == json.dumps(json.loads(text.encode().decode()), ensure_ascii=False, separators=(",", ":"))

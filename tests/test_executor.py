@@ -496,3 +496,18 @@ def test_what_a_builder_makes_in_the_place_of_what_goes_with_its_old_product_sta
     assert runs.run("1", Seed(1)).result() == Both(7)
     run = runs.run("1", Seed(2))
     assert (run.get(Left), run.get(Right), run.result(), list(run.built)) == (None, Right(7), Both(7), [Right])
+
+
+def test_a_builder_that_failed_is_not_tried_again_in_the_same_call_when_something_else_is_fed() -> None:
+    store, tries = MemoryStore(), []
+
+    def fail(seed: Seed) -> Left:
+        tries.append(seed.number)
+        if len(tries) == 1:
+            Executor(flow_of(make_left), store=store).feed("1", Other(5))
+        raise ValueError
+
+    runs = Executor(flow_of(fail), store=store)
+    with pytest.raises(BuilderError) as caught:
+        runs.run("1", Seed(1))
+    assert (tries, caught.value.run[Right]) == ([1], Right(5))
