@@ -211,7 +211,8 @@ def _unreachable_target(survey: Survey, worlds: Worlds) -> List[Diagnostic]:
         fresh = [maker for data in survey.sound[at].consumes for maker in survey.producers.get(data, ())]
         upstream += [maker for maker in dict.fromkeys(fresh) if maker not in asked]
         asked.update(dict.fromkeys(fresh))
-    cause, conflict = next((at, names) for at in upstream for names in [_conflict(survey, worlds, at)] if names)
+    causes = ((at, names) for at in upstream for names in [_conflict(survey, worlds, at)] if names)
+    cause, conflict = next(causes, (upstream[0], survey.names(survey.sound[upstream[0]].consumes)))
     joint = survey.sound[cause]
     target = " | ".join(survey.names(survey.graph.target))
     text = say.unreachable_target(target, joint=joint.name, conflict=conflict)

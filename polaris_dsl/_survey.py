@@ -103,8 +103,9 @@ def survey_of(graph: Graph) -> Survey:
         if flaw is not None:
             flawed[at] = (spec, flaw)
             continue
-        sound[at] = spec
-        for data in spec.produces:
+        # A union names each alternative once; a graph made otherwise may not.
+        sound[at] = attrs.evolve(spec, produces=tuple(dict.fromkeys(spec.produces)))
+        for data in sound[at].produces:
             producers.setdefault(data, []).append(at)
         for data in dict.fromkeys(spec.takes):
             takers.setdefault(data, []).append(at)

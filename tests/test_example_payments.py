@@ -389,8 +389,17 @@ def bank_contents(folder: Path) -> List[Tuple[object, ...]]:
         return [*db.execute("SELECT * FROM holds ORDER BY key"), *db.execute("SELECT * FROM charges ORDER BY hold")]
 
 
-@pytest.mark.parametrize("kill", [os.kill, os.killpg], ids=["the first process", "both processes"])
-@pytest.mark.parametrize(("table", "rows"), [("holds", 1), ("holds", 37), ("charges", 1), ("charges", 23)])
+@pytest.mark.parametrize(
+    ("kill", "table", "rows"),
+    [
+        pytest.param(os.kill, "holds", 1, id="while the first orders are placed"),
+        pytest.param(os.kill, "holds", 37, id="while orders are placed"),
+        pytest.param(os.kill, "charges", 1, id="while OTPs arrive, and the second process goes on"),
+        pytest.param(os.kill, "charges", 23, id="while more OTPs arrive, and the second process goes on"),
+        pytest.param(os.killpg, "charges", 1, id="both processes, while OTPs arrive"),
+        pytest.param(os.killpg, "charges", 23, id="both processes, while more OTPs arrive"),
+    ],
+)
 def test_killed_in_the_middle_and_started_again_it_ends_with_the_same_table(
     tmp_path: Path, kill: Callable[[int, int], None], table: str, rows: int
 ):
