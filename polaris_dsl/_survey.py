@@ -11,6 +11,9 @@ from polaris_dsl._cycles import Group, groups
 from polaris_dsl._graph import BuilderSpec, Flaw, Graph, Item, Place
 from polaris_dsl.diagnostics import Code, Diagnostic, Text
 
+Hop = Tuple[int, int, str]
+"""How many builders are left to the target, the next of them, and its product."""
+
 
 @attrs.frozen
 class Survey:
@@ -25,6 +28,8 @@ class Survey:
     presumed: FrozenSet[str]
     """What a flawed builder makes as far as is known."""
     cycles: Tuple[Group, ...]
+    towards: Mapping[str, Hop]
+    """For each data that leads to the target, the next builder and its product on the shortest path."""
 
     @property
     def products_known(self) -> bool:
@@ -71,22 +76,32 @@ class Survey:
 
         Where no path leads to the target it ends at the taker.
         """
-        ways = {data: [self.name(data)]}
-        level = [data]
-        while level:
-            further: List[str] = []
-            for key in level:
-                if key in self.graph.target:
-                    return ways[key]
-                via = [taker] if key == data and taker is not None else self.takers.get(key, ())
-                for at in via:
-                    spec = self.sound[at]
-                    for product in spec.produces if taker == at or key in spec.waits_for else ():
-                        if product not in ways:
-                            ways[product] = [*ways[key], spec.name, self.name(product)]
-                            further.append(product)
-            level = further
-        return ways[data] if taker is None else [*ways[data], self.sound[taker].name]
+        names = [self.name(data)]
+        if taker is not None:
+            spec = self.sound[taker]
+            names.append(spec.name)
+            ahead = [(self.towards[key][0], key) for key in spec.produces if key in self.towards]
+            if not ahead:
+                return names
+            data = min(ahead)[1]
+            names.append(self.name(data))
+        while self.towards.get(data, (0,))[0]:
+            _, at, data = self.towards[data]
+            names += [self.sound[at].name, self.name(data)]
+        return names
+
+
+def _towards(graph: Graph, sound: Mapping[int, BuilderSpec], producers: Mapping[str, Sequence[int]]) -> Dict[str, Hop]:
+    """Walk back from the target, breadth first, along what is consumed or optional."""
+    hops: Dict[str, Hop] = {data: (0, -1, data) for data in graph.target}
+    reached = list(hops)
+    for data in reached:  # grows while it is walked
+        for at in producers.get(data, ()):
+            for key in sound[at].waits_for:
+                if key not in hops:
+                    hops[key] = (hops[data][0] + 1, at, data)
+                    reached.append(key)
+    return hops
 
 
 def survey_of(graph: Graph) -> Survey:
@@ -111,7 +126,7 @@ def survey_of(graph: Graph) -> Survey:
             takers.setdefault(data, []).append(at)
     presumed = frozenset(data for spec, _ in flawed.values() for data in spec.produces)
     before = {at: {maker for data in spec.waits_for for maker in producers.get(data, ())} for at, spec in sound.items()}
-    return Survey(graph, sound, flawed, producers, takers, presumed, groups(before))
+    return Survey(graph, sound, flawed, producers, takers, presumed, groups(before), _towards(graph, sound, producers))
 
 
 def same_everywhere(spec: BuilderSpec) -> BuilderSpec:

@@ -466,10 +466,10 @@ def test_a_forgotten_builder_in_a_chain_of_ten_thousand_is_one_diagnostic() -> N
     assert marks(analyze(sketch("D0 -> D10000", *lines))) == [("missing-data", "D5001", 5_000, ())]
 
 
-def test_a_loop_of_ten_thousand_builders_is_one_diagnostic() -> None:
-    found = marks(analyze(sketch("D0 -> D10000", "back: D0 D10000 -> D1", *_long_chain(10_000)[1:])))
+def test_a_loop_of_a_thousand_builders_is_one_diagnostic() -> None:
+    found = marks(analyze(sketch("D0 -> D1000", "back: D0 D1000 -> D1", *_long_chain(1_000)[1:])))
     assert [mark[:3] for mark in found] == [("cycle", "back", 0)]
-    assert len(found[0][3]) == 10_000
+    assert len(found[0][3]) == 1_000
 
 
 def test_more_than_ten_thousand_worlds_are_analyzed() -> None:
