@@ -6,6 +6,7 @@ import contextvars
 import logging
 import threading
 from concurrent.futures import Executor as Pool
+from functools import partial
 from typing import Callable, Dict, Optional, Sequence, Set
 
 from polaris_dsl._attempt import Attempt, Product, failure, perform, prepare
@@ -93,7 +94,7 @@ class Execution:
     def _drain(self) -> None:
         """Work in this thread, and wait for the others, until nothing is due or running."""
         while True:
-            self._work()
+            self._work(helper=False)
             with self._lock:
                 while self._running and not self._has_work():
                     self._ended.wait()
@@ -103,11 +104,12 @@ class Execution:
     def _has_work(self) -> bool:
         return bool(self._wave.due) and not self._foreign and self._broken is None
 
-    def _work(self) -> None:
+    def _work(self, *, helper: bool) -> None:
         """Run one due builder after the other; a chain never leaves its thread."""
         while True:
             with self._lock:
                 if not self._has_work():
+                    self._free_helpers += helper  # under the lock that found nothing: what is due next counts on it
                     return
                 call = self._wave.due.popleft()
                 self._running += 1
@@ -127,15 +129,10 @@ class Execution:
         """Ask the pool for more threads; where it takes no more work, those that are there do all of it."""
         for _ in range(helpers):
             try:
-                self._pool().submit(contextvars.copy_context().run, self._help)
+                self._pool().submit(contextvars.copy_context().run, partial(self._work, helper=True))
             except RuntimeError as error:
                 _LOGGER.warning("run %s goes on with fewer threads: %s", self._run_id, error)
                 return
-
-    def _help(self) -> None:
-        self._work()
-        with self._lock:
-            self._free_helpers += 1
 
     # --- one builder
 
