@@ -50,8 +50,6 @@ def told(annotation: object, /) -> str:
         return " | ".join(told(part) for part in alternatives(annotation))
     arguments = get_args(annotation)
     name = getattr(annotation, "__name__", None) or getattr(annotation, "_name", None)
-    if name is None and arguments:
-        return told(get_origin(annotation))
     if arguments and not isinstance(annotation, type(Literal[1])):
         return f"{name}[{', '.join(told(part) for part in arguments)}]"
     return str(name) if name else str(annotation).replace("typing.", "")

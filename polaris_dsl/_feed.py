@@ -7,26 +7,28 @@ from typing import Dict, List, Optional, Sequence
 from polaris_dsl._plan import Plan
 from polaris_dsl.errors import UnexpectedData
 
+_NO_SLOT = -1
+
 
 def accept(plan: Plan, data: Sequence[object], /) -> Dict[int, object]:
     """Return the values that are fed, by slot; raises `UnexpectedData`, which names types and never values."""
     taken: Dict[int, object] = {}
     problems: List[str] = []
     for value in data:
-        slot = plan.slots.get(type(value))
+        slot = plan.slots.get(type(value), _NO_SLOT)
         problem = _problem(plan, value, slot)
         if problem is None and slot in taken:
             problem = f"two values of {type(value).__name__} in one call: feed them one after the other"
         if problem is not None:
             problems.append(problem)
-        elif slot is not None:
+        else:
             taken[slot] = value
     if problems:
         raise UnexpectedData(workflow=plan.workflow, problems=problems, inputs=plan.names(plan.inputs))
     return taken
 
 
-def _problem(plan: Plan, value: object, slot: Optional[int]) -> Optional[str]:
+def _problem(plan: Plan, value: object, slot: int) -> Optional[str]:
     name = type(value).__name__
     if value is None:
         return "None is not data: leave it out"

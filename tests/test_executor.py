@@ -496,6 +496,7 @@ def test_what_a_builder_makes_in_the_place_of_what_goes_with_its_old_product_sta
     assert runs.run("1", Seed(1)).result() == Both(7)
     run = runs.run("1", Seed(2))
     assert (run.get(Left), run.get(Right), run.result(), list(run.built)) == (None, Right(7), Both(7), [Right])
+    assert set(run) == {Seed, Right, Both}
 
 
 def test_a_builder_that_failed_is_not_tried_again_in_the_same_call_when_something_else_is_fed() -> None:
