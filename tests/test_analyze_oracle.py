@@ -204,7 +204,9 @@ def _write_badly(draw: st.DrawFn, graph: Graph) -> Graph:
 
 
 def _subclass(draw: st.DrawFn, graph: Graph) -> Graph:
-    one, other = draw(st.lists(st.sampled_from(sorted(graph.data)), min_size=2, max_size=2, unique=True))
+    branching = [spec.produces for spec in graph.builders if len(spec.produces) > 1]
+    keys = draw(st.sampled_from([*branching, tuple(graph.data)]))
+    one, other = draw(st.lists(st.sampled_from(keys), min_size=2, max_size=2, unique=True))
     return attrs.evolve(graph, data={**graph.data, one: attrs.evolve(graph.data[one], bases=(other,))})
 
 
