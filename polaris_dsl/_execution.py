@@ -143,6 +143,8 @@ class Execution:
         error = self._keep(attempt, outcome) if isinstance(outcome, Product) else outcome
         if error is not None:
             self._record(attempt, error)
+        else:
+            self.failures.pop(call, None)  # data that was fed meanwhile may have mended it
         with self._lock:
             self._wave.settle(call, finished=error is None)
 

@@ -512,3 +512,15 @@ def test_a_builder_that_failed_is_not_tried_again_in_the_same_call_when_somethin
     with pytest.raises(BuilderError) as caught:
         runs.run("1", Seed(1))
     assert (tries, caught.value.run[Right]) == ([1], Right(5))
+
+
+def test_a_failure_that_data_fed_meanwhile_has_mended_is_none() -> None:
+    store = MemoryStore()
+
+    def fail_once(seed: Seed) -> Left:
+        if seed.number == 1:
+            Executor(flow_of(make_left), store=store).feed("1", Seed(2))
+            raise ValueError
+        return Left(seed.number)
+
+    assert Executor(flow_of(fail_once), store=store).run("1", Seed(1), Other(1)).result() == Both(3)
