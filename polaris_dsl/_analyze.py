@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import reduce
-from itertools import combinations
+from itertools import combinations, islice
 from operator import and_
 from typing import Dict, Iterator, List, Mapping, Sequence, Set, Tuple
 
@@ -14,6 +14,9 @@ from polaris_dsl._near import near_miss
 from polaris_dsl._survey import Survey, same_everywhere, survey_of
 from polaris_dsl._worlds import LIMIT, Choice, Worlds, judge
 from polaris_dsl.diagnostics import Code, Diagnostic
+
+_TRIES = 20_000
+"""So many combinations of choices are looked at for the smallest that fails."""
 
 
 def analyze(graph: Graph, /) -> Tuple[Diagnostic, ...]:
@@ -35,7 +38,7 @@ def analyze(graph: Graph, /) -> Tuple[Diagnostic, ...]:
     found += _ambiguous_producers(survey, worlds)
     broken: List[Diagnostic] = []
     if survey.products_known:
-        if graph.target and not unmade:
+        if graph.target and not unmade and survey.target_known:
             broken = _unreachable_target(survey, worlds) or _dead_ends(survey, worlds)
         found += broken
         found += _unreachable_builders(survey, worlds, target_told=bool(broken))
@@ -238,15 +241,26 @@ def _dead_ends(survey: Survey, worlds: Worlds) -> List[Diagnostic]:
 
 
 def _smallest_combination(active: Mapping[Choice, int], reached: int, unexplained: int) -> Sequence[Choice]:
-    """Return the fewest choices that, together, fail in every world and explain one that nothing else explains."""
-    sizes = range(2, len(active) + 1)
-    return next(
-        some
-        for size in sizes
-        for some in combinations(active, size)
-        for mask in [reduce(and_, map(active.__getitem__, some))]
-        if mask & unexplained and not mask & reached
-    )
+    """Return the fewest choices that, together, fail in every world and explain one that nothing else explains.
+
+    Past `_TRIES` the search would take too long: then choices are dropped, one by one, from all those of one such
+    world, so that none of what is left can be spared.
+    """
+
+    def fails(some: Sequence[Choice]) -> bool:
+        mask = reduce(and_, map(active.__getitem__, some), unexplained | reached)
+        return bool(mask & unexplained) and not mask & reached
+
+    every = (some for size in range(2, len(active) + 1) for some in combinations(active, size))
+    for some in islice(every, _TRIES):
+        if fails(some):
+            return some
+    world = unexplained & -unexplained
+    needed = [choice for choice, mask in active.items() if mask & world]
+    for choice in list(needed):
+        fewer = [other for other in needed if other != choice]
+        needed = fewer if fails(fewer) else needed
+    return needed
 
 
 def _dead_end(survey: Survey, choices: Sequence[Choice], *, note: str) -> Diagnostic:

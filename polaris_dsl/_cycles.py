@@ -94,6 +94,8 @@ def _loop_through(edges: Mapping[int, Set[int]], start: int, *, dropped: Set[int
     came_from: Dict[int, int] = {}
     level = [start]
     for _ in range(1, below):
+        if not level:
+            break
         further: List[int] = []
         for builder in level:
             for other in sorted(edges[builder] - dropped):

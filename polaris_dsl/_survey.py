@@ -43,6 +43,10 @@ class Survey:
             argument == "builders" for argument, _, _ in self.graph.flaws
         )
 
+    @property
+    def target_known(self) -> bool:
+        return not any(argument == "target" for argument, _, _ in self.graph.flaws)
+
     def made(self, data: str) -> bool:
         """Whether a builder makes this data, as far as is known."""
         return data in self.producers or data in self.presumed

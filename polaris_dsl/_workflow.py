@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import sys
 import uuid
 from typing import Any, Dict, Generic, Mapping, Optional, Sequence, Set, Tuple, TypeVar, Union, cast, overload
@@ -22,11 +23,14 @@ from polaris_dsl._plan import Part, Plan, compile_plan
 from polaris_dsl._run import Run, run_of
 from polaris_dsl._state import State
 from polaris_dsl._wave import Wave
+from polaris_dsl._worlds import LIMIT
 from polaris_dsl.errors import BuilderError, DefinitionError, WorkflowError
 from polaris_dsl.stores import Built, Failed, Fed, Put
 
 TargetT = TypeVar("TargetT")
 InputT = TypeVar("InputT")
+
+_LOGGER = logging.getLogger("polaris_dsl")
 
 AnyBuilder: TypeAlias = "Builder[..., object]"
 """An item of `builders=`."""
@@ -158,6 +162,13 @@ def _checked(
         raise WorkflowError(graph.name, found)
     parts = [_part(signature, definition.types) for signature in definition.signatures]
     plan = compile_plan(graph, parts, types=definition.types, digest=_digest(graph))
+    if not plan.worlds.exact:
+        _LOGGER.warning(
+            "workflow %s: its alternatives make %d worlds, more than %d: only single choices were judged",
+            graph.name,
+            plan.worlds.count,
+            LIMIT,
+        )
     return Workflow(
         name=graph.name,
         target=cast("TypeForm[object]", target),

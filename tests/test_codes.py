@@ -375,6 +375,45 @@ def test_all_problems_come_at_once_causes_before_consequences_in_whatever_order_
     assert codes == [["bad-builder", "duplicate-builder", "cycle"]] * 2
 
 
+def test_past_ten_thousand_worlds_a_workflow_is_taken_and_a_warning_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    def branch(number: int) -> List[Any]:
+        yes, no = attrs.make_class(f"Yes{number}", []), attrs.make_class(f"No{number}", [])
+
+        def choose(order: Order) -> Any: ...
+        def count(one: Any, other: Any) -> Any: ...
+
+        choose.__annotations__["return"] = Union[yes, no]
+        made = attrs.make_class(f"Made{number}", [])
+        count.__annotations__.update({"one": Optional[yes], "other": Optional[no], "return": made})
+        return [made, builder(choose, name=f"choose{number}"), builder(count, name=f"count{number}"), yes]
+
+    branches = [branch(number) for number in range(14)]
+    ends: Any = Union.__getitem__(tuple(data for made, _, _, yes in branches for data in (made, yes)))
+    flow(*(item for _, choose, count, _ in branches for item in (choose, count)), target=ends, name="wide")()
+    assert "workflow wide: its alternatives make 16384 worlds, more than 10000" in caplog.text
+
+
+def test_a_target_that_cannot_be_read_might_be_the_end_that_a_choice_leads_to() -> None:
+    found = refused(flow(tokenize, charge, complete, target=Union[Paid, str])).diagnostics
+    assert [diagnostic.code for diagnostic in found] == ["bad-target"]
+
+
+def test_a_combination_past_what_can_be_searched_is_still_one_that_cannot_be_made_smaller() -> None:
+    def coin(number: int) -> Tuple[Any, Any]:
+        heads, tails = attrs.make_class(f"Heads{number}", []), attrs.make_class(f"Tails{number}", [])
+
+        def toss(order: Order) -> Any: ...
+
+        toss.__annotations__["return"] = Union[heads, tails]
+        return heads, builder(toss, name=f"toss{number}")
+
+    coins = [coin(number) for number in range(13)]
+    case = flow(*(toss for _, toss in coins), target=Union[tuple(heads for heads, _ in coins)], name="coins")
+    (found,) = refused(case).diagnostics
+    assert found.code == "dead-end"
+    assert found.path[1::2] == tuple(f"Tails{number}" for number in range(13))
+
+
 def test_an_error_tells_how_many_problems_there_are() -> None:
     assert str(refused(flow(pay))).startswith("workflow Paid has 1 problem\n")
     assert str(refused(flow(pay, pay))).startswith("workflow Paid has 2 problems\n")
