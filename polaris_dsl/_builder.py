@@ -50,7 +50,9 @@ class Context:
         run_id: the run.
         builder: the name of the builder.
         idempotency_key: 32 hex digits, the same for every call of this builder in this run with the same inputs, over
-            crashes and processes, and different for other inputs. Give it to whatever has outside effects.
+            crashes and processes, and different for other inputs. Give it to whatever has outside effects. Inputs that
+            were fed anew make a new key even if an effect of the same meaning was had before: where that must not
+            happen twice (a charge), let the effect know it by something of your own, such as an order number.
         logger: a standard logger whose records carry `run_id` and `builder`.
 
     Example:

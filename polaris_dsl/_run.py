@@ -89,7 +89,8 @@ class Run(Generic[TargetT]):
         return iter(self._data)
 
     def __repr__(self) -> str:
-        waits = f", missing {', '.join(data.__name__ for data in self.missing)}" if self.missing else ""
+        facts = [("missing", [data.__name__ for data in self.missing]), ("silent", self.silent)]
+        waits = "".join(f", {word} {', '.join(names)}" for word, names in facts if names)
         return f"<run {self.id!r} {self.status.value}{waits}>"
 
 

@@ -135,8 +135,9 @@ class BuilderError(RunError):
 
     def _what(self) -> str:
         cause = self.__cause__
-        told = "" if cause is None else f" raised {type(cause).__name__}: {cause}"
-        return f"builder {self.builder}{told or ' failed'}"
+        if cause is None:
+            return f"builder {self.builder} failed"
+        return f"builder {self.builder} raised {': '.join(filter(None, [type(cause).__name__, str(cause)]))}"
 
     def __str__(self) -> str:
         others = [error.builder for error in self.failures if error is not self]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pickle
-from typing import Any, List
+from typing import Any, List, Optional
 
 import attrs
 import pytest
@@ -122,3 +122,20 @@ def test_an_incomplete_run_says_what_to_do() -> None:
     assert "it waits for Seed: feed it to the same run" in waiting
     assert "make returned nothing: feed newer data to what it takes" in waiting
     assert "call run() with the same run id to go on" in due
+
+
+def test_a_cause_without_a_text_is_told_by_its_type_alone() -> None:
+    error = BuilderError(builder="make", run_id="1", place="a.py:1")
+    error.__cause__ = ValueError()
+    assert str(error).splitlines()[0] == "builder make raised ValueError"
+
+
+def test_a_run_shows_what_it_waits_for() -> None:
+    @builder
+    def shy(seed: Seed) -> Optional[Made]:
+        return None
+
+    flow = workflow(target=Made, inputs=Seed, builders=[shy])
+    first, second = repr(flow.run()), repr(flow.run(Seed(1)))
+    assert first.endswith(" paused, missing Seed>")
+    assert second.endswith(" paused, silent shy>")
