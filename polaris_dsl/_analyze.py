@@ -136,7 +136,7 @@ def _unused_inputs(survey: Survey) -> Iterator[Diagnostic]:
     taken = {data for spec in survey.graph.builders for data in spec.takes}
     for data in survey.graph.inputs:
         if data not in taken:
-            rest = [survey.name(other) for other in survey.graph.inputs if other != data]
+            rest = [survey.name(other) for other in survey.graph.inputs if other in taken]
             yield survey.put(
                 "unused-input", survey.name(data), say.unused_input(survey.name(data), rest=rest), item="inputs"
             )

@@ -114,5 +114,7 @@ def idempotency_key(workflow: str, run_id: str, builder: str, lineage: Mapping[s
 def raise_first(failures: Mapping[int, BuilderError], run: RunSoFar, /) -> None:
     """Raise the failure that is first in plan order, with the run so far and all failures; nothing if there is none."""
     ordered = [failures[call] for call in sorted(failures)]
+    for error in ordered:
+        error.with_run(run, ordered)
     if ordered:
-        raise ordered[0].with_run(run, ordered)
+        raise ordered[0]

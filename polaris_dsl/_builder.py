@@ -170,14 +170,14 @@ def builder(
         Tax(cents=20)
     """
     if name is not None and not _is_text(name):
-        raise DefinitionError(f"@builder(name=...) takes a text, not {name!r:.80}")
+        raise DefinitionError(f"@builder(name=...) takes a printable text, not {name!r:.80}")
     if function is None:
         return lambda wrapped: builder_of(wrapped, name=name)
     return builder_of(function, name=name)
 
 
 def _is_text(name: object) -> bool:
-    return isinstance(name, str) and bool(name.strip())
+    return isinstance(name, str) and bool(name.strip()) and name.isprintable()
 
 
 def builder_of(function: Callable[P, R], /, *, name: Optional[str]) -> Builder[P, R]:

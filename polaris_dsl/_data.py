@@ -46,6 +46,8 @@ def told(annotation: object, /) -> str:
     """Return an annotation as its author would write it."""
     if annotation is None or annotation is type(None):
         return "None"
+    if accessed(annotation) is not None:
+        return f"Access[{told(accessed(annotation))}]"
     if get_origin(annotation) in UNIONS:
         return " | ".join(told(part) for part in alternatives(annotation))
     arguments = get_args(annotation)
@@ -94,6 +96,8 @@ def _refused_scalar(data: type) -> Optional[Flaw]:
 
 def _refused_form(annotation: object) -> Flaw:
     origin = get_origin(annotation)
+    if accessed(annotation) is not None:
+        return Flaw("is how a parameter reads a data", "write the class itself, or Access[...] of it as a parameter")
     if annotation in _NO_TYPES:
         return _ABSENCE
     if isinstance(annotation, (TypeVar, ParamSpec)):

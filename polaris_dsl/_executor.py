@@ -88,10 +88,17 @@ class Executor(Generic[TargetT, InputT]):
     ) -> None:
         if not isinstance(workflow, Workflow):
             kind = type(workflow).__name__
-            raise DefinitionError(f"Executor takes a workflow, as workflow(...) returns it, not a {kind}")
+            raise DefinitionError(f"Executor takes a workflow, as workflow(...) returns it, not a value of type {kind}")
         if max_workers is not None and not _is_count(max_workers):
             raise DefinitionError(f"max_workers= takes a number from 1, not {max_workers!r:.80}")
         store = MemoryStore() if store is None else store
+        if isinstance(store, type) or not hasattr(store, "encoded"):
+            kind = "the class itself" if isinstance(store, type) else f"a value of type {type(store).__name__}"
+            raise DefinitionError(f'store= takes a store, such as FileStore("runs"), not {kind}')
+        if pool is not None and not hasattr(pool, "submit"):
+            raise DefinitionError(
+                f"pool= takes a concurrent.futures.Executor, not a value of type {type(pool).__name__}"
+            )
         self.workflow = workflow
         self._plan = workflow._plan  # noqa: SLF001  facade and executor are one
         self._bodies: Bodies = Live()
@@ -274,7 +281,7 @@ class Executor(Generic[TargetT, InputT]):
 
 
 def _is_count(number: object) -> bool:
-    return isinstance(number, int) and number >= 1
+    return isinstance(number, int) and not isinstance(number, bool) and number >= 1
 
 
 def _now() -> str:

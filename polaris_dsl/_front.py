@@ -74,7 +74,7 @@ def define(
     keys, flaws = _Keys(), _Flaws()
     wanted = flaws.data("target", target, "target=A, or target=A | B where either is an end")
     fed = () if inputs is None else flaws.data("inputs", inputs, "inputs=A | B")
-    shown = flaws.name("-".join(data.__name__ for data in wanted) or "workflow" if name is None else name)
+    shown = flaws.name("-".join(data.__name__ for data in wanted) if name is None else name, known=bool(wanted))
     items = flaws.items(builders)
     signatures = tuple(
         (known.get(item) if isinstance(item, Builder) else None) or infer(item, local=local) for item in items
@@ -135,13 +135,15 @@ class _Flaws:
             )
         return tuple(dict.fromkeys(good))
 
-    def name(self, name: object) -> str:
-        """Return the name; one that could not be a directory is a flaw."""
+    def name(self, name: object, *, known: bool) -> str:
+        """Return the name, or nothing: one that cannot be a directory is a flaw, unless the target is not `known`."""
         if not isinstance(name, str):
             self._bad_name(f"a name is a text, not a value of type {type(name).__name__}", type(name).__name__)
-        elif not _NAME.fullmatch(name) or name in _RESERVED:
+        elif _NAME.fullmatch(name) and name not in _RESERVED:
+            return name
+        elif name or known:
             self._bad_name(f"{name!r:.80} cannot be the name of a workflow, which is a directory of its store", name)
-        return str(name)
+        return ""
 
     def _bad_name(self, message: str, subject: str) -> None:
         help_ = 'use 1 to 64 letters, digits, "_", "." or "-": name="card-payment"'

@@ -19,6 +19,7 @@ def near_miss(graph: Graph, data: str, /, *, taker: Optional[int]) -> str:
             made.setdefault(key, f"{spec.name} produces {graph.about(key).name}")
     for key in graph.inputs:
         made.setdefault(key, f"{graph.about(key).name} is an input")
+    made.pop(data, None)  # an input that is the target is no near miss of itself
     return _of_that_name(graph, data, made) or _of_that_family(graph, data, made) or _of_similar_name(graph, data, made)
 
 

@@ -38,13 +38,20 @@ def _blank(cls: Type[PolarisError]) -> PolarisError:
     return cls.__new__(cls)
 
 
-def _portable(cause: Optional[BaseException]) -> Optional[BaseException]:
-    """Return a cause that pickles, or None: exceptions of users often do not, and must not take ours with them."""
+def _portable(value: T) -> Optional[T]:
+    """Return what pickles, or None: exceptions and data of users may not, and must not take our error with them."""
     try:
-        pickle.loads(pickle.dumps(cause))  # noqa: S301  what was pickled just now
+        pickle.loads(pickle.dumps(value))  # noqa: S301  what was pickled just now
     except Exception:  # noqa: BLE001  their classes may raise anything
         return None
-    return cause
+    return value
+
+
+def _text_of(cause: BaseException) -> str:
+    try:
+        return str(cause)
+    except Exception:  # noqa: BLE001  an exception of a user that cannot even be told
+        return ""
 
 
 class PolarisError(Exception):
@@ -52,7 +59,10 @@ class PolarisError(Exception):
 
     def __reduce__(self) -> Tuple[object, ...]:
         # The state goes in after the error was made: a failure stands among its own `failures`.
-        return _blank, (type(self),), {**self.__dict__, "__cause__": _portable(self.__cause__)}
+        state = {**self.__dict__, "__cause__": _portable(self.__cause__)}
+        if "run" in state:
+            state["run"] = _portable(state["run"])
+        return _blank, (type(self),), state
 
 
 # --- definition ------------------------------------------------------------------------------------------------------
@@ -78,7 +88,8 @@ class WorkflowError(DefinitionError):
     def __str__(self) -> str:
         count = len(self.diagnostics)
         told = "\n\n".join(render(diagnostic) for diagnostic in self.diagnostics)
-        return f"workflow {self.name} has {count} problem{'s' if count > 1 else ''}\n\n{told}"
+        named = f"workflow {self.name}" if self.name else "the workflow"
+        return f"{named} has {count} problem{'s' if count > 1 else ''}\n\n{told}"
 
 
 # --- run -------------------------------------------------------------------------------------------------------------
@@ -121,8 +132,9 @@ class BuilderError(RunError):
         builder: the name of the builder, the first in plan order of those that failed in this call.
         run_id: the run.
         place: file and line where the exception came from.
-        run: the run so far; what did not depend on the failure was built and kept. None on an error in `failures`.
-        failures: one error for each builder that failed in this call, in plan order, this one first.
+        run: the run so far; what did not depend on the failure was built and kept. (None after unpickling, where the
+            data of the run do not pickle.)
+        failures: one error for each builder that failed in this call, in plan order; the first is the one raised.
     """
 
     run: RunSoFar
@@ -137,10 +149,10 @@ class BuilderError(RunError):
         cause = self.__cause__
         if cause is None:
             return f"builder {self.builder} failed"
-        return f"builder {self.builder} raised {': '.join(filter(None, [type(cause).__name__, str(cause)]))}"
+        return f"builder {self.builder} raised {': '.join(filter(None, [type(cause).__name__, _text_of(cause)]))}"
 
     def __str__(self) -> str:
-        others = [error.builder for error in self.failures if error is not self]
+        others = [error.builder for error in self.failures if error.builder != self.builder]
         also = f"\nalso failed: {', '.join(others)}" if others else ""
         return (
             f"{self._what()}\n  in run {self.run_id!r}, at {self.place}\n"

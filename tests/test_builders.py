@@ -142,9 +142,9 @@ def test_a_method_of_an_instance_can_be_replaced_in_a_test() -> None:
     assert flow.run(Seed(7)).result() == Made(8)
 
 
-@pytest.mark.parametrize("name", ["", "  ", 3])
+@pytest.mark.parametrize("name", ["", "  ", 3, "a\nb", "\ud800"])
 def test_a_name_that_is_no_text_is_refused(name: Any) -> None:
-    with pytest.raises(DefinitionError, match="takes a text"):
+    with pytest.raises(DefinitionError, match="takes a printable text"):
         builder(name=name)
 
 
@@ -267,6 +267,7 @@ ODD: Dict[str, Any] = {
     "is not a class": 3,
     "is the absence of data": type(None),
     "is a text": "Made",
+    "is how a parameter reads a data": Access[Made],  # type: ignore[misc]  # no class
 }
 
 

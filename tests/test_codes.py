@@ -225,6 +225,7 @@ CASES: Dict[str, Tuple[str, Case, Case]] = {
         flow(tokenize, charge, complete, target=Union[Paid, Declined]),
     ),
     "a target that nobody makes": ("no-producer", flow(tokenize), FINE),
+    "a target that is an input": ("no-producer", flow(tokenize, pay, target=Union[Paid, Order]), FINE),
     "one alternative of the target that nobody makes": (
         "no-producer",
         flow(tokenize, pay, target=Union[Paid, Declined]),
@@ -262,6 +263,7 @@ CASES: Dict[str, Tuple[str, Case, Case]] = {
     ),
     "a builder that waits for itself": ("cycle", flow(tokenize, again), FINE),
     "an input that nobody takes": ("unused-input", flow(tokenize, pay, inputs=Union[Order, Otp]), FINE),
+    "a name that is empty": ("bad-name", flow(tokenize, pay, name=""), FINE),
     "a builder listed twice": ("duplicate-builder", flow(tokenize, pay, pay), FINE),
     "two builders of one name": (
         "duplicate-builder",

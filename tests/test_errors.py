@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import pickle
-from typing import Any, List, Optional
+from typing import Any, List, Optional, Union
 
 import attrs
 import pytest
@@ -33,6 +34,11 @@ class Seed:
 
 @attrs.frozen
 class Made:
+    number: int
+
+
+@attrs.frozen
+class Extra:
     number: int
 
 
@@ -139,3 +145,46 @@ def test_a_run_shows_what_it_waits_for() -> None:
     first, second = repr(flow.run()), repr(flow.run(Seed(1)))
     assert first.endswith(" paused, missing Seed>")
     assert second.endswith(" paused, silent shy>")
+
+
+class Untellable(Exception):
+    def __str__(self) -> str:
+        raise RuntimeError
+
+
+def test_a_cause_that_cannot_be_told_does_not_keep_the_error_from_being_told() -> None:
+    error = BuilderError(builder="make", run_id="1", place="a.py:1")
+    error.__cause__ = Untellable()
+    assert str(error).splitlines()[0] == "builder make raised Untellable"
+
+
+def test_an_error_pickles_without_its_run_where_the_data_of_the_run_do_not() -> None:
+    class Local:
+        pass
+
+    @builder
+    def fail(local: Local) -> Made:
+        raise ValueError
+
+    with pytest.raises(BuilderError) as caught:
+        workflow(target=Made, inputs=Local, builders=[fail]).run(Local())
+    again = pickle.loads(pickle.dumps(caught.value))  # noqa: S301  our own
+    assert (again.builder, again.run) == ("fail", None)
+
+
+def test_a_copy_tells_the_same() -> None:
+    error = builder_error()
+    assert str(copy.copy(error)) == str(error)
+
+
+def test_every_failure_of_a_call_knows_the_run_and_the_others() -> None:
+    @builder
+    def fail_too(seed: Seed) -> Extra:
+        raise KeyError
+
+    with pytest.raises(BuilderError) as caught:
+        workflow(target=Union[Made, Extra], inputs=Seed, builders=[make, fail_too]).run(Seed(1))
+    first, second = caught.value.failures
+    assert (second.run, second.failures) == (first.run, first.failures)
+    assert "also failed: fail_too" in str(first)
+    assert "also failed: make" in str(second)

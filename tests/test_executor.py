@@ -448,14 +448,26 @@ def test_nothing_is_written_by_looking_or_by_a_call_that_changes_nothing(store: 
     assert store.open("diamond").load("1") == lines
 
 
-@pytest.mark.parametrize("max_workers", [0, -1, 1.5, "two"])
+@pytest.mark.parametrize("wrong", [{"store": "runs"}, {"store": FileStore}, {"pool": 3}])
+def test_what_is_no_store_or_pool_is_refused_when_the_executor_is_made(wrong: Any) -> None:
+    with pytest.raises(DefinitionError, match=f"{next(iter(wrong))}= takes a"):
+        Executor(flow_of(make_left), **wrong)
+
+
+@pytest.mark.parametrize("root", [None, "", "a\0b", 3])
+def test_what_is_no_path_is_refused(root: Any) -> None:
+    with pytest.raises(DefinitionError, match="the path of a directory"):
+        FileStore(root)
+
+
+@pytest.mark.parametrize("max_workers", [0, -1, 1.5, "two", True])
 def test_a_number_of_workers_that_is_none_is_refused(max_workers: Any) -> None:
     with pytest.raises(DefinitionError, match="a number from 1"):
         Executor(flow_of(make_left), max_workers=max_workers)
 
 
 def test_what_is_no_workflow_is_refused() -> None:
-    with pytest.raises(DefinitionError, match="not a list"):
+    with pytest.raises(DefinitionError, match="not a value of type list"):
         Executor([make_left])  # type: ignore[arg-type]  # the case
 
 

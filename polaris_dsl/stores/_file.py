@@ -46,7 +46,7 @@ class FileStore:
             power cut or a crash of the system may lose or damage what was committed in the half minute before it.
 
     Raises:
-        DefinitionError: `durability` is neither of the two.
+        DefinitionError: `root` is no path, or `durability` is neither of the two.
         UnsafeStore: everyone may write to `root`, it cannot be used, or this system lacks what the promise needs.
     """
 
@@ -64,6 +64,8 @@ class FileStore:
     ) -> None:
         if durability not in {"power", "process"}:
             raise DefinitionError(f'durability= is "power" or "process", not {durability!r:.80}')
+        if not _is_path(root):
+            raise DefinitionError(f"FileStore takes the path of a directory, not {root!r:.80}")
         self._root = str(Path(root).absolute())
         disk = system_disk(self._root) if _disk is None else _disk
         durable = durability == "power"
@@ -338,6 +340,10 @@ class FileJournals:
             yield fd
         finally:
             disk.close(fd)
+
+
+def _is_path(root: object) -> bool:
+    return isinstance(root, (str, os.PathLike)) and bool(str(root)) and "\0" not in str(root)
 
 
 def _take_run(journal: OpenJournal, *, deadline: Optional[float]) -> None:
