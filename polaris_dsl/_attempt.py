@@ -8,7 +8,8 @@ import inspect
 import json
 import logging
 import traceback
-from typing import Dict, List, Mapping, Optional, Tuple, Union
+from functools import partial
+from typing import Callable, Dict, List, Mapping, Optional, Tuple, Union
 
 import attrs
 
@@ -28,6 +29,7 @@ class Attempt:
     call: int
     versions: Versions
     lineage: Mapping[str, int]
+    """The versions that are there, by the name of the data."""
     positional: Tuple[object, ...]
     keyword: Mapping[str, object]
 
@@ -44,8 +46,9 @@ def prepare(state: State, call: int, /, *, run_id: str) -> Attempt:
     """Gather the arguments of a due call from what is present."""
     positional: List[object] = []
     keyword: Dict[str, object] = {}
-    lineage = state.lineage(call)
-    for argument in state.plan.calls[call].arguments:
+    spec, versions = state.plan.calls[call], state.versions(call)
+    lineage = {name: version for name, version in zip(spec.waits_for_names, versions) if version}
+    for argument in spec.arguments:
         value: object
         if argument.slot == CONTEXT:
             value = _context(state.plan, call, run_id=run_id, lineage=lineage)
@@ -56,14 +59,21 @@ def prepare(state: State, call: int, /, *, run_id: str) -> Attempt:
             positional.append(value)
         else:
             keyword[argument.keyword] = value
-    return Attempt(call, state.versions(call), lineage, tuple(positional), keyword)
+    return Attempt(call, versions, lineage, tuple(positional), keyword)
 
 
 def perform(plan: Plan, attempt: Attempt, /, *, run_id: str) -> Union[Product, BuilderError]:
     """Call the builder; return its product, or the error to report if it raised or returned something undeclared."""
-    call = plan.calls[attempt.call]
+    function = plan.calls[attempt.call].function
+    make = partial(function, *attempt.positional, **attempt.keyword)
+    return settled(plan, attempt.call, make, run_id=run_id)
+
+
+def settled(plan: Plan, number: int, make: Callable[[], object], /, *, run_id: str) -> Union[Product, BuilderError]:
+    """Judge what a call makes: its product, or the error to report."""
+    call = plan.calls[number]
     try:
-        value = call.function(*attempt.positional, **attempt.keyword)
+        value = make()
         if inspect.iscoroutine(value):
             value = asyncio.run(value)
     except Exception as error:  # noqa: BLE001  whatever a builder raises is recorded, and raised again as the cause

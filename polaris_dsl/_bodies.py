@@ -7,7 +7,7 @@ from typing import Tuple, Type, TypeVar
 import attrs
 from typing_extensions import Protocol
 
-from polaris_dsl.codec import Codec, round_trip
+from polaris_dsl.codec import Codec, RoundTrip
 
 T = TypeVar("T")
 
@@ -43,17 +43,18 @@ class Live:
             return False
 
 
-@attrs.frozen
 class Encoded:
     """Values as JSON text; equal is the same text."""
 
-    codec: Codec
+    def __init__(self, codec: Codec, /) -> None:
+        self._codec = codec
+        self._round_trip = RoundTrip(codec)
 
     def freeze(self, value: T, /) -> Tuple[object, T]:
-        return round_trip(self.codec, value)
+        return self._round_trip(value)
 
     def thaw(self, data: Type[T], body: object, /) -> T:
-        return self.codec.decode(str(body), data)
+        return self._codec.decode(str(body), data)
 
     def same(self, old: object, new: object, /) -> bool:
         return old == new

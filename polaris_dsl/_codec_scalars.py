@@ -46,8 +46,23 @@ class Form:
     text: bool = False
     """Whether every value is written as a JSON string, so that it can be the key of a JSON object."""
 
+    def text_of(self, value: object, /) -> str:
+        """Return a value as one line of JSON."""
+        return dump(self.write(value))
 
-dump = json.JSONEncoder(ensure_ascii=False, allow_nan=False, check_circular=False, separators=(",", ":")).encode
+    def value_of(self, text: str, /) -> Any:  # noqa: ANN401  what this is the form of
+        """Return the value that one line of JSON says."""
+        try:
+            parsed = _parse(text)
+        except ValueError:
+            raise Refused("is not JSON") from None
+        return self.read(parsed)
+
+
+_parse = json.JSONDecoder().decode
+dump: Callable[[Any], str] = json.JSONEncoder(
+    ensure_ascii=False, allow_nan=False, check_circular=False, separators=(",", ":")
+).encode
 """Turns what a form has written into one line of JSON."""
 
 

@@ -57,29 +57,34 @@ class Execution:
         self._broken: Optional[BaseException] = None
 
     def run(self) -> None:
-        """Run until nothing is due that was not tried with these inputs, and nobody has fed anything meanwhile."""
+        """Run until nothing is due that was not tried with these inputs."""
         while True:
             self._drain()
             if self._broken is not None:
                 raise self._broken
-            if not self._foreign and not self._take_in(self._journals.load(self._run_id, after=self._state.n)):
+            if not self._foreign:
                 return
             self._foreign = False
             self._wave = Wave(self._state, tried=self._tried)
 
     def rest(self, status: str, /) -> bool:
-        """Note the status at the end of a call, for listings; False if others have committed something meanwhile."""
-        line = Rested(self._now(), status)
+        """Note the status at the end of a call, for listings; False if others have committed something meanwhile.
+
+        Then they are to be heard: before a call lets go of its run, it looks for what was fed, by this.
+        """
+        news: Sequence[Line] = ()
         if self._state.rested == status:
-            return True
-        try:
-            news = self._journals.append(self._run_id, self._state.n, [line])
-        except NotWritten as error:  # a hint is not worth failing a call whose results are all kept
-            _LOGGER.warning("run %s: its status was not noted for listings: %s", self._run_id, error.why)
-            return True
-        if not self._take_in(news):
-            self._state.apply(line)
-        return not news
+            news = self._journals.load(self._run_id, after=self._state.n)
+        else:
+            line = Rested(self._now(), status)
+            try:
+                news = self._journals.append(self._run_id, self._state.n, [line])
+                if not news:
+                    self._state.apply(line)
+            except NotWritten as error:  # a hint is not worth failing a call whose results are all kept
+                _LOGGER.warning("run %s: its status was not noted for listings: %s", self._run_id, error.why)
+                news = self._journals.load(self._run_id, after=self._state.n)
+        return not self._take_in(news)
 
     def _take_in(self, lines: Sequence[Line]) -> bool:
         """Apply what others have committed; what runs now is finished first, then all is looked at anew."""
@@ -164,7 +169,7 @@ class Execution:
             by = state.plan.calls[attempt.call].name
             if slot is None:
                 return Built(self._now(), by, attempt.lineage)
-            (name,), present = state.plan.names([slot]), state.present[slot]
+            name, present = state.plan.data[slot].__name__, state.present[slot]
             if present is not None and self._bodies.same(present.body, body):
                 return Built(self._now(), by, attempt.lineage, kept=(name,))
             return Built(self._now(), by, attempt.lineage, put=(Put(name, body),))
@@ -189,9 +194,11 @@ class Execution:
                 line = line_of()
                 if line is None:
                     return False
-                if not self._take_in(self._journals.append(self._run_id, self._state.n, [line])):
+                news = self._journals.append(self._run_id, self._state.n, [line])
+                if not news:
                     with self._lock:
                         self._state.apply(line)
                         if slot is not None:
                             self._state.remember(slot, value)
                     return True
+                self._take_in(news)

@@ -5,16 +5,18 @@ from __future__ import annotations
 import os
 from concurrent.futures import Executor as Pool
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime, timezone
+from contextvars import ContextVar
+from datetime import datetime
 from threading import Lock
 from types import TracebackType
-from typing import Dict, Generic, Iterator, List, Optional, Tuple, Type, TypeVar, cast
+from typing import Dict, FrozenSet, Generic, Iterator, List, Optional, Tuple, Type, TypeVar, cast
 
 import attrs
 from typing_extensions import Self, final
 
 from polaris_dsl._attempt import raise_first
 from polaris_dsl._bodies import Bodies, Encoded, Live
+from polaris_dsl._clock import Clock
 from polaris_dsl._execution import Execution
 from polaris_dsl._feed import accept
 from polaris_dsl._run import Run, Status, run_of, status_of
@@ -26,6 +28,9 @@ from polaris_dsl.stores import Fed, Line, MemoryStore, Put, Rested, Started, Sto
 
 TargetT = TypeVar("TargetT")
 InputT = TypeVar("InputT")
+
+_BEING_RUN: ContextVar[FrozenSet[Tuple[int, str]]] = ContextVar("polaris_being_run", default=frozenset())
+"""The runs in whose builders this is called: executors, by `id`, and run ids."""
 
 Frozen = Dict[int, Tuple[object, object]]
 """What is fed, by slot: the body, and the value as builders see it."""
@@ -108,6 +113,7 @@ class Executor(Generic[TargetT, InputT]):
                 codec.check(data)
             self._bodies = Encoded(codec)
         self._journals = store.open(workflow.name)
+        self._clock = Clock()
         self._max_workers = min(32, (os.cpu_count() or 1) + 4) if max_workers is None else max_workers
         self._lent_pool = pool
         self._own_pool: Optional[Pool] = None
@@ -134,7 +140,8 @@ class Executor(Generic[TargetT, InputT]):
             UnexpectedData: something is not an input; nothing of this call was kept.
             BuilderError: builders raised. What did not depend on them was built and kept; the next call tries them
                 again.
-            RunLocked: another held the run for `wait_s`; its `kept` says that the data was committed.
+            RunLocked: another held the run for `wait_s`, or a builder of this run called, which would wait for itself;
+                its `kept` says that the data was committed.
             StoreError: the store failed; see its subclasses.
         """
         fed = self._freeze(data)
@@ -144,11 +151,12 @@ class Executor(Generic[TargetT, InputT]):
         except RunLocked:
             if fed:
                 self._commit_feed(run_id, fed)
+        own = (id(self), run_id) in _BEING_RUN.get()
         try:
-            with self._journals.hold(run_id, wait_s=wait_s):
+            with self._journals.hold(run_id, wait_s=0 if own else wait_s):
                 return self._run_held(run_id, {})
         except RunLocked as locked:
-            locked.kept = bool(fed)
+            locked.kept, locked.own = bool(fed), own
             raise
 
     def feed(self, run_id: str, /, *data: InputT) -> None:
@@ -169,15 +177,19 @@ class Executor(Generic[TargetT, InputT]):
             self._journals,
             run_id=run_id,
             bodies=self._bodies,
-            now=_now,
+            now=self._clock,
             pool=self._pool,
             max_workers=self._max_workers,
         )
-        while True:
-            execution.run()
-            run = run_of(state, run_id=run_id, built=execution.built)
-            if execution.rest(run.status.value):
-                break
+        outside = _BEING_RUN.set(_BEING_RUN.get() | {(id(self), run_id)})
+        try:
+            while True:
+                execution.run()
+                run = run_of(state, run_id=run_id, built=execution.built)
+                if execution.rest(run.status.value):
+                    break
+        finally:
+            _BEING_RUN.reset(outside)
         raise_first(execution.failures, run)
         return cast("Run[TargetT]", run)
 
@@ -203,14 +215,14 @@ class Executor(Generic[TargetT, InputT]):
     def _feed_lines(self, run_id: str, state: State, fed: Frozen) -> List[Line]:
         lines: List[Line] = []
         if not state.n:
-            lines.append(Started(_now(), run_id, self._plan.workflow, self._plan.graph))
+            lines.append(Started(self._clock(), run_id, self._plan.workflow, self._plan.graph))
         put = []
         for slot, (body, _) in fed.items():
             present = state.present[slot]
             if present is None or not self._bodies.same(present.body, body):
                 put.append(Put(self._plan.data[slot].__name__, body))
         if put:
-            lines.append(Fed(_now(), tuple(put)))
+            lines.append(Fed(self._clock(), tuple(put)))
         return lines
 
     # --- looking
@@ -282,7 +294,3 @@ class Executor(Generic[TargetT, InputT]):
 
 def _is_count(number: object) -> bool:
     return isinstance(number, int) and not isinstance(number, bool) and number >= 1
-
-
-def _now() -> str:
-    return datetime.now(timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Callable, Dict, List, Mapping, Optional, Sequence, Tuple
+from typing import Callable, Dict, FrozenSet, List, Mapping, Optional, Sequence, Tuple
 
 import attrs
 
@@ -34,6 +34,8 @@ class Call:
     consumes: Tuple[int, ...]
     waits_for: Tuple[int, ...]
     """Consumes, then optionals: what its versions are told by."""
+    waits_for_names: Tuple[str, ...]
+    """The same, as a journal calls them."""
     produces: Tuple[int, ...]
     maybe: bool
     followers: Tuple[int, ...] = ()
@@ -54,6 +56,10 @@ class Plan:
     """The slots by the name of the data."""
     inputs: Tuple[int, ...]
     target: Tuple[int, ...]
+    products: FrozenSet[int]
+    """The slots that are no inputs."""
+    wanted: str
+    """What messages call the target."""
     calls: Tuple[Call, ...]
     numbers: Mapping[str, int]
     """The calls by the name of the builder."""
@@ -114,6 +120,7 @@ def compile_plan(graph: Graph, parts: Sequence[Part], *, types: Mapping[str, typ
                 ),
                 consumes=tuple(slots[key] for key in spec.consumes),
                 waits_for=tuple(slots[key] for key in spec.waits_for),
+                waits_for_names=tuple(types[key].__name__ for key in spec.waits_for),
                 produces=tuple(slots[key] for key in spec.produces),
                 maybe=spec.maybe,
                 followers=tuple(followers[at]),
@@ -127,6 +134,8 @@ def compile_plan(graph: Graph, parts: Sequence[Part], *, types: Mapping[str, typ
         named={data.__name__: slot for slot, data in enumerate(types.values())},
         inputs=tuple(slots[key] for key in graph.inputs),
         target=tuple(slots[key] for key in graph.target),
+        products=frozenset(range(len(types))) - {slots[key] for key in graph.inputs},
+        wanted=" | ".join(types[key].__name__ for key in graph.target),
         calls=tuple(calls),
         numbers={call.name: at for at, call in enumerate(calls)},
         consumers=tuple(tuple(takers) for takers in consumers),

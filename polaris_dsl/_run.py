@@ -8,11 +8,15 @@ from typing import AbstractSet, Generic, Iterator, Mapping, Optional, Tuple, Typ
 import attrs
 from typing_extensions import final
 
+from polaris_dsl._plan import Plan
 from polaris_dsl._state import State
 from polaris_dsl._wave import Wave
 from polaris_dsl.errors import IncompleteRun
 
 T = TypeVar("T")
+Values = Tuple[object, ...]
+"""The data of a run, by slot; None where one is absent."""
+
 TargetT = TypeVar("TargetT", covariant=True)
 
 
@@ -42,7 +46,6 @@ class Run(Generic[TargetT]):
             once the target is there.
         silent: the builders on a way to the target that returned nothing, in plan order; empty once the target is
             there.
-        built: what builders made in this call, by class.
     """
 
     id: str
@@ -50,9 +53,16 @@ class Run(Generic[TargetT]):
     target: Optional[TargetT]
     missing: Tuple[type, ...]
     silent: Tuple[str, ...]
-    built: Mapping[type, object]
-    _data: Mapping[type, object]
+    _slots: Mapping[type, int]
+    _values: Values
+    _made: AbstractSet[int]
     _wanted: str
+
+    @property
+    def built(self) -> Mapping[type, object]:
+        """What builders made in this call, by class."""
+        present = ((data, slot, self._values[slot]) for data, slot in self._slots.items())
+        return {data: value for data, slot, value in present if value is not None and slot in self._made}
 
     def result(self) -> TargetT:
         """Return the target.
@@ -72,21 +82,24 @@ class Run(Generic[TargetT]):
 
     def get(self, data: Type[T], /) -> Optional[T]:
         """Return the value of a data, or None while it is absent."""
-        return cast("Optional[T]", self._data.get(data))
+        slot = self._slots.get(data)
+        return None if slot is None else cast("Optional[T]", self._values[slot])
 
     def __getitem__(self, data: Type[T], /) -> T:
         """Return the value of a data; raises `KeyError` while it is absent."""
-        if data not in self._data:
+        value = self.get(data)
+        if value is None:
             name = getattr(data, "__name__", repr(data))
             raise KeyError(f"{name} is not there in run {self.id!r} ({self.status.value}); get() returns None then")
-        return cast("T", self._data[data])
+        return value
 
     def __contains__(self, data: object, /) -> bool:
-        return data in self._data
+        slot = self._slots.get(cast("type", data))
+        return slot is not None and self._values[slot] is not None
 
     def __iter__(self) -> Iterator[type]:
         """Iterate over the classes of the data that are there."""
-        return iter(self._data)
+        return (data for data, slot in self._slots.items() if self._values[slot] is not None)
 
     def __repr__(self) -> str:
         facts = [("missing", [data.__name__ for data in self.missing]), ("silent", self.silent)]
@@ -94,21 +107,30 @@ class Run(Generic[TargetT]):
         return f"<run {self.id!r} {self.status.value}{waits}>"
 
 
+def complete_run(plan: Plan, values: Values, /, *, run_id: str) -> Run[object]:
+    """Return a fresh run that has reached its target, in which all that is no input was made."""
+    target = next(value for value in map(values.__getitem__, plan.target) if value is not None)
+    made: Run[object] = Run(run_id, Status.COMPLETE, target, (), (), plan.slots, values, plan.products, plan.wanted)
+    return made
+
+
 def run_of(state: State, /, *, run_id: str, built: AbstractSet[int]) -> Run[object]:
     """Return what there is to see of a state; `built` holds the slots of what this call made."""
     plan = state.plan
-    values = {plan.data[slot]: state.value(slot) for slot, datum in enumerate(state.present) if datum is not None}
-    target = next((values[plan.data[slot]] for slot in plan.target if state.present[slot] is not None), None)
-    return Run[object](
+    values = tuple(map(state.value, range(len(plan.data))))
+    target = next((value for value in map(values.__getitem__, plan.target) if value is not None), None)
+    made: Run[object] = Run(  # not Run[object](...), which costs as much again as the call
         id=run_id,
         status=status_of(state),
         target=target,
         missing=tuple(_missing(state)) if target is None else (),
         silent=tuple(_silent(state)) if target is None else (),
-        built=({data: values[data] for data in map(plan.data.__getitem__, sorted(built)) if data in values}),
-        data=(values),
-        wanted=" | ".join(plan.names(plan.target)),
+        slots=plan.slots,
+        values=values,
+        made=frozenset(built),
+        wanted=plan.wanted,
     )
+    return made
 
 
 def status_of(state: State, /) -> Status:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Callable, Dict, List, Optional, Set, Tuple
+from typing import Callable, List, Optional, Set, Tuple
 
 import attrs
 
@@ -16,13 +16,18 @@ FED = -1
 """In place of a call: the data was fed."""
 
 
-@attrs.frozen
+UNREAD = object()
+"""In place of a value that was not made from its body yet."""
+
+
+@attrs.define(eq=False)
 class Datum:
-    """One present data: its version, its body as the store keeps it, and the call that made it."""
+    """One present data: its version, its body as the store keeps it, the call that made it, and its value."""
 
     version: int
     body: object
     maker: int
+    value: object = UNREAD
 
 
 class State:
@@ -42,7 +47,6 @@ class State:
         self.raised: Set[int] = set()
         self.rested: Optional[str] = None
         self._thaw = thaw
-        self._values: Dict[int, Tuple[int, object]] = {}
 
     # --- reading
 
@@ -51,11 +55,9 @@ class State:
         datum = self.present[slot]
         if datum is None:
             return None
-        known = self._values.get(slot)
-        if known is None or known[0] != datum.version:
-            known = (datum.version, self._thaw(slot, datum.body))
-            self._values[slot] = known
-        return known[1]
+        if datum.value is UNREAD:
+            datum.value = self._thaw(slot, datum.body)
+        return datum.value
 
     def versions(self, call: int) -> Versions:
         """Return the versions that a call would be made with now."""
@@ -69,11 +71,6 @@ class State:
             if present[slot] is None:
                 return False
         return self.finished[call] != self.versions(call)
-
-    def lineage(self, call: int) -> Dict[str, int]:
-        """Return the versions that a call would be made with now, by the name of the data."""
-        slots = self.plan.calls[call].waits_for
-        return {name: version for name, version in zip(self.plan.names(slots), self.versions(call)) if version}
 
     # --- moving on
 
@@ -97,11 +94,11 @@ class State:
         """Keep the value of what the last line put into a slot, so that it need not be made from its body."""
         datum = self.present[slot]
         if datum is not None and datum.version == self.n:
-            self._values[slot] = (datum.version, value)
+            datum.value = value
 
     def _built(self, call: int, line: Built) -> None:
         spec = self.plan.calls[call]
-        versions = tuple(line.inputs.get(name, 0) for name in self.plan.names(spec.waits_for))
+        versions = tuple([line.inputs.get(name, 0) for name in spec.waits_for_names])
         # A journal of older code may know other inputs: then this was not the last call of what the builder is now.
         self.finished[call] = versions if len(line.inputs) == sum(map(bool, versions)) else None
         self.raised.discard(call)
@@ -118,7 +115,7 @@ class State:
         if not kept:
             self.present[slot] = Datum(self.n, body, call)
         elif present is not None:
-            self.present[slot] = attrs.evolve(present, maker=call)
+            present.maker = call
         else:  # written when the workflow was another one: what was kept then is not there now, so it is built again
             self.finished[call] = None
 

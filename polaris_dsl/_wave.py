@@ -46,7 +46,7 @@ class Wave:
         for call in free:  # grows while it is walked
             if call in self._stuck or not self._state.ready(call):
                 self._pass_on(call, free)
-            elif self._tried.get(call) == self._state.versions(call):
+            elif call in self._tried and self._tried[call] == self._state.versions(call):
                 self._stuck.add(call)
                 self._pass_on(call, free)
             else:

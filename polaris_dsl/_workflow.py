@@ -6,26 +6,21 @@ import hashlib
 import json
 import logging
 import sys
-import uuid
-from typing import Any, Dict, Generic, Mapping, Optional, Sequence, Set, Tuple, TypeVar, Union, cast, overload
+from typing import Any, Generic, Mapping, Optional, Sequence, Tuple, TypeVar, Union, cast, overload
 
 import attrs
 from typing_extensions import Never, TypeAlias, TypeForm, final
 
 from polaris_dsl._analyze import analyze
-from polaris_dsl._attempt import perform, prepare, raise_first
 from polaris_dsl._builder import Builder
-from polaris_dsl._feed import accept
 from polaris_dsl._front import Definition, define
 from polaris_dsl._graph import Graph, Place
 from polaris_dsl._infer import Signature
+from polaris_dsl._one_shot import OneShot
 from polaris_dsl._plan import Part, Plan, compile_plan
-from polaris_dsl._run import Run, run_of
-from polaris_dsl._state import State
-from polaris_dsl._wave import Wave
+from polaris_dsl._run import Run
 from polaris_dsl._worlds import LIMIT
-from polaris_dsl.errors import BuilderError, DefinitionError, WorkflowError
-from polaris_dsl.stores import Built, Failed, Fed, Put
+from polaris_dsl.errors import DefinitionError, WorkflowError
 
 TargetT = TypeVar("TargetT")
 InputT = TypeVar("InputT")
@@ -54,6 +49,9 @@ class Workflow(Generic[TargetT, InputT]):
     builders: Tuple[AnyBuilder, ...]
     _plan: Plan
     _definition: Definition
+    _one_shot: OneShot = attrs.field(
+        init=False, default=attrs.Factory(lambda self: OneShot(self._plan), takes_self=True)
+    )
 
     def run(self, *data: InputT) -> Run[TargetT]:
         """Run once, in memory and in this thread, on the data given; nothing is saved.
@@ -79,7 +77,7 @@ class Workflow(Generic[TargetT, InputT]):
             >>> workflow(target=Greeting, inputs=Name, builders=[greet]).run(Name("Ada")).result()
             Greeting(text='Good morning, Ada')
         """
-        return cast("Run[TargetT]", _run_in_memory(self._plan, data))
+        return cast("Run[TargetT]", self._one_shot.run(data))
 
     def replace(self, changes: Mapping[AnyBuilder, AnyBuilder], /) -> Workflow[TargetT, InputT]:
         """Return a workflow in which some builders are exchanged, checked anew; for tests. It keeps its name.
@@ -160,7 +158,8 @@ def _checked(
     found = analyze(graph)
     if found:
         raise WorkflowError(graph.name, found)
-    parts = [_part(signature, definition.types) for signature in definition.signatures]
+    keys = {data: key for key, data in definition.types.items()}
+    parts = [_part(signature, keys) for signature in definition.signatures]
     plan = compile_plan(graph, parts, types=definition.types, digest=_digest(graph))
     if not plan.worlds.exact:
         _LOGGER.warning(
@@ -179,8 +178,7 @@ def _checked(
     )
 
 
-def _part(signature: Signature, types: Mapping[str, type]) -> Part:
-    keys = {data: key for key, data in types.items()}
+def _part(signature: Signature, keys: Mapping[type, str]) -> Part:
     arguments = [
         (None if parameter.data is None else keys[parameter.data], parameter.default, parameter.keyword)
         for parameter in signature.parameters
@@ -197,29 +195,3 @@ def _digest(graph: Graph) -> str:
     ]
     text = json.dumps([[names[key] for key in graph.target], [names[key] for key in graph.inputs], sorted(facts)])
     return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
-
-
-def _run_in_memory(plan: Plan, data: Sequence[object]) -> Run[object]:
-    fed = accept(plan, data)
-    run_id = uuid.uuid4().hex
-    state = State(plan, thaw=lambda _, body: body)
-    state.apply(Fed("", tuple(Put(name, body) for name, body in zip(plan.names(tuple(fed)), fed.values()))))
-    wave = Wave(state, tried={})
-    failures: Dict[int, BuilderError] = {}
-    built: Set[int] = set()
-    while wave.due:
-        call = wave.due.popleft()
-        attempt = prepare(state, call, run_id=run_id)
-        product = perform(plan, attempt, run_id=run_id)
-        name = plan.calls[call].name
-        if isinstance(product, BuilderError):
-            failures[call] = product
-            state.apply(Failed("", name, attempt.lineage, "", ""))
-        else:
-            put = () if product.slot is None else (Put(plan.data[product.slot].__name__, product.value),)
-            state.apply(Built("", name, attempt.lineage, put))
-            built.update(() if product.slot is None else (product.slot,))
-        wave.settle(call, finished=call not in failures)
-    run = run_of(state, run_id=run_id, built=built)
-    raise_first(failures, run)
-    return run

@@ -128,6 +128,37 @@ def test_a_run_that_is_held_says_by_whom_and_keeps_what_was_fed_for_the_holder(s
     assert held.seen == [1]
 
 
+@pytest.mark.parametrize("max_workers", [1, 4])
+def test_a_builder_that_runs_its_own_run_is_told_so_at_once_and_what_it_fed_is_taken_up(max_workers: int) -> None:
+    seen: List[str] = []
+
+    @builder
+    def left(seed: Seed) -> Left:
+        try:
+            executor.run("r", Other(7))
+        except RunLocked as locked:
+            seen.append(str(locked))
+        return Left(seed.number)
+
+    @builder
+    def right(seed: Seed, other: Optional[Other]) -> Right:
+        return Right(seed.number + (other.number if other else 0))
+
+    @builder
+    def both(left: Left, right: Right) -> Both:
+        return Both(left.number + right.number)
+
+    flow = workflow(target=Both, inputs=Union[Seed, Other], builders=[left, right, both])
+    with Executor(flow, max_workers=max_workers) as executor:
+        assert executor.run("r", Seed(1)).result() == Both(9)
+        assert executor.load("r").get(Right) == Right(8)
+    (told,) = seen
+    assert told.endswith(
+        "\n  the data of this call was kept: the holder takes it up"
+        "\n  it was one of its own builders that called run(), and would wait for itself: call feed()"
+    )
+
+
 def test_a_call_waits_its_turn_where_another_holds_the_run(store: Any) -> None:
     held = Held()
     runs = Executor(flow_of(held), store=store)

@@ -6,6 +6,7 @@ Slow: runs only where POLARIS_MUTANTS=1 is set. Each mutant lives in a copy of t
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -20,6 +21,7 @@ Mutant = Tuple[str, str, str, str]
 """What is broken, the module, the text to change, and what it is changed to."""
 
 RUNS = "tests/test_confluence.py tests/test_semantics.py tests/test_executor.py"
+STRAIGHT = "tests/test_one_shot.py -k 'not ten_thousand and not random'"
 GRAPHS = "tests/test_analyze_oracle.py"
 
 OF_A_RUN: List[Mutant] = [
@@ -126,11 +128,29 @@ OF_A_GRAPH: List[Mutant] = [
     ),
 ]
 
-CASES = [(mutant, RUNS) for mutant in OF_A_RUN] + [(mutant, GRAPHS) for mutant in OF_A_GRAPH]
+OF_STRAIGHT_CODE: List[Mutant] = [
+    ("what may be absent is not looked for", "_straight.py", "() if unsure else call.produces", "call.produces"),
+    (
+        "what a builder returns is not looked at",
+        "_straight.py",
+        "is not {self._types[slot]}: raise Odd",
+        "is None: raise Odd",
+    ),
+    ("the call behind the one that failed is blamed", "_straight.py", "return call, tuple", "return call + 1, tuple"),
+    ("what was called is called again", "_one_shot.py", "known = self._known(values, before=at)", "known = {}"),
+    ("a default does not stand in", "_straight.py", "if argument.default is not None:", "if argument.slot < 0:"),
+    ("it goes straight though an input is absent", "_one_shot.py", "elif self._needed <= fed.keys():", "else:"),
+]
+
+CASES = [
+    *((mutant, RUNS) for mutant in OF_A_RUN),
+    *((mutant, GRAPHS) for mutant in OF_A_GRAPH),
+    *((mutant, STRAIGHT) for mutant in OF_STRAIGHT_CODE),
+]
 
 
 def properties(project: Path, tests: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *tests.split()]
+    command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *shlex.split(tests)]
     # "hunt": a failure is wanted, not its smallest example.
     settings = {"PYTHONPATH": str(project), "PYTHONDONTWRITEBYTECODE": "1", "POLARIS_HYPOTHESIS": "hunt"}
     return subprocess.run(
@@ -154,7 +174,7 @@ def test_every_mutant_changes_text_that_is_there(mutant: Mutant, tests: str) -> 
 
 
 @pytest.mark.skipif(os.environ.get("POLARIS_MUTANTS") != "1", reason="slow: set POLARIS_MUTANTS=1")
-@pytest.mark.parametrize("tests", [RUNS, GRAPHS])
+@pytest.mark.parametrize("tests", [RUNS, GRAPHS, STRAIGHT])
 def test_without_a_mutation_the_properties_hold(project: Path, tests: str) -> None:
     done = properties(project, tests)
     assert done.returncode == 0, done.stdout

@@ -1,0 +1,270 @@
+"""Runs in memory: straight code does what the careful way does, and shows itself in tracebacks."""
+
+from __future__ import annotations
+
+import functools
+import traceback
+from typing import Any, Callable, Dict, List, Mapping, Optional, Tuple, Union, cast
+
+import attrs
+import pytest
+from hypothesis import Phase, assume, find, given, settings
+from hypothesis import strategies as st
+from typing_extensions import Literal
+
+from polaris_dsl import Access, Builder, BuilderError, Context, Run, Status, Workflow, builder, workflow
+from polaris_dsl._one_shot import PAYS_AT, OneShot
+from polaris_dsl._straight import straight
+from tests.random_workflows import INPUTS, PRODUCTS, RandomWorkflow, Shape, moves, random_workflows
+from tests.test_confluence import examples
+
+Manner = Literal["works", "fails", "odd", "later"]
+
+
+# --- random workflows, of builders that straight code can call -------------------------------------------------------
+
+
+@attrs.frozen
+class Case:
+    """A workflow whose builders behave as told, and what one run of it is fed."""
+
+    flow: RandomWorkflow
+    manners: Mapping[str, Manner]
+    data: Tuple[object, ...]
+
+
+@st.composite
+def cases(draw: st.DrawFn) -> Case:
+    flow = draw(random_workflows())
+    shapes = tuple(attrs.evolve(shape, accesses=()) for shape in flow.shapes)
+    taken = {data for shape in shapes for data in (*shape.consumes, *shape.optionals)}
+    plain = attrs.evolve(flow, shapes=shapes, inputs=tuple(data for data in flow.inputs if data in taken))
+    assume(plain.inputs)
+    manners: st.SearchStrategy[Manner] = st.sampled_from(("works", "works", "works", "works", "fails", "odd", "later"))
+    drawn = {shape.name: draw(manners) for shape in plain.shapes}
+    return Case(plain, drawn, draw(moves(plain)).data)
+
+
+class Unlucky(Exception):
+    """What a builder raises that has been told to fail."""
+
+
+async def later(made: object) -> object:
+    return made
+
+
+class Watched:
+    """The real workflow of a case, with a note of every call."""
+
+    def __init__(self, case: Case) -> None:
+        self.case = case
+        self.calls: List[str] = []
+        flow = case.flow
+        make = cast("Callable[..., Workflow[object, object]]", workflow)
+        builders = [self._builder(shape) for shape in flow.shapes]
+        self.plan = make(target=Union[flow.target], inputs=Union[flow.inputs], builders=builders)._plan
+
+    def _builder(self, shape: Shape) -> Builder[..., object]:
+        namespace: Dict[str, object] = {data.__name__: data for data in (*INPUTS, *PRODUCTS)}
+        namespace.update({f"default_{data.__name__.lower()}": shape.defaults[data] for data in shape.defaults})
+        namespace.update(Optional=Optional, Union=Union, __name__="plain_workflow", None_=None)
+        namespace["act"] = functools.partial(self._act, shape)
+        text = shape.source.replace("context: Context, ", "").replace(", context: Context", "")
+        text = text.replace("context: Context", "").replace("(*)", "()").replace(", {}, context", "")
+        code = compile(text, f"<{shape.name}>", "exec", dont_inherit=True)
+        exec(code, namespace)  # noqa: S102 -- the text was written just above
+        return builder(cast("Callable[..., object]", namespace[shape.name]))
+
+    def _act(self, shape: Shape, taken: Mapping[type, Optional[object]]) -> object:
+        self.calls.append(shape.name)
+        manner = self.case.manners[shape.name]
+        if manner == "fails":
+            raise Unlucky(shape.name)
+        if manner == "odd":
+            return object()
+        made = shape.outcome(taken)
+        return later(made) if manner == "later" else made
+
+
+def told(run: Run[object]) -> object:
+    return run.status, run.target, {data: run[data] for data in run}, dict(run.built), run.missing, run.silent
+
+
+def outcome(watched: Watched, *, compiled: bool) -> Tuple[object, ...]:
+    """Return all that a user can see of one run, and the calls that it made."""
+    shot = OneShot(watched.plan)
+    if compiled:
+        shot._straight = straight(watched.plan)
+    try:
+        run: object = shot.run(watched.case.data)
+        failures = []
+    except BuilderError as error:
+        run = error.run
+        failures = [(one.builder, type(one), type(one.__cause__), one.place) for one in error.failures]
+    return told(cast("Run[object]", run)), failures, sorted(watched.calls)
+
+
+@given(case=cases())
+@examples(200)
+def test_straight_code_shows_and_calls_what_the_careful_way_does(case):
+    assert outcome(Watched(case), compiled=True) == outcome(Watched(case), compiled=False)
+
+
+def goes_straight(case: Case) -> bool:
+    shot = OneShot(Watched(case).plan)
+    return straight(shot._plan) is not None and shot._needed <= {shot._plan.slots[type(one)] for one in case.data}
+
+
+FEATURES: Mapping[str, Callable[[Case], bool]] = {
+    "a branch": lambda case: any(len(shape.produces) > 1 for shape in case.flow.shapes),
+    "nothing yet": lambda case: any(shape.maybe for shape in case.flow.shapes),
+    "a default that stands in": lambda case: any(
+        data in case.flow.inputs and data not in map(type, case.data)
+        for shape in case.flow.shapes
+        for data in shape.defaults
+    ),
+    "a failure behind a success": lambda case: [*case.manners.values()][:2] == ["works", "fails"],
+    "something odd": lambda case: "odd" in case.manners.values(),
+    "a coroutine": lambda case: "later" in case.manners.values(),
+}
+
+
+@pytest.mark.parametrize("feature", FEATURES)
+def test_random_cases_that_go_straight_show_every_feature(feature):
+    once = settings(examples(1), max_examples=2000, phases=[Phase.generate])
+    find(cases(), lambda case: goes_straight(case) and FEATURES[feature](case), settings=once)
+
+
+# --- by hand ---------------------------------------------------------------------------------------------------------
+
+
+@attrs.frozen
+class Order:
+    cents: int
+
+
+@attrs.frozen
+class Charged:
+    cents: int
+
+
+@attrs.frozen
+class Shipped:
+    cents: int
+
+
+@builder
+def charge(order: Order) -> Charged:
+    if order.cents < 0:
+        raise ValueError("nothing to charge")
+    return Charged(order.cents)
+
+
+@builder
+def ship(charged: Charged) -> Shipped:
+    return Shipped(charged.cents)
+
+
+def data_named(name: str) -> type:
+    return attrs.make_class(name, {"cents": attrs.field(type=int)})
+
+
+def warm(flow: Workflow[Any, Any], data: object) -> None:
+    for _ in range(PAYS_AT):
+        flow.run(data)
+    assert flow._one_shot._straight is not None
+
+
+def test_a_workflow_is_compiled_once_it_is_run_often() -> None:
+    flow = workflow(target=Shipped, inputs=Order, builders=[ship, charge])
+    flow.run(Order(1))
+    assert flow._one_shot._straight is None
+    warm(flow, Order(1))
+    assert flow.run(Order(2)).result() == Shipped(2)
+    assert flow.run().missing == (Order,)
+
+
+def test_a_traceback_through_straight_code_shows_its_lines_as_any_code() -> None:
+    flow = workflow(target=Shipped, inputs=Order, builders=[ship, charge])
+    warm(flow, Order(1))
+    with pytest.raises(BuilderError) as caught:
+        flow.run(Order(-1))
+    cause = caught.value.__cause__
+    assert cause is not None
+    shown = "".join(traceback.format_exception(type(cause), cause, cause.__traceback__))
+    assert "charged = charge(order)" in shown
+    assert caught.value.place.endswith(f"test_one_shot.py:{charge.function.__code__.co_firstlineno + 3}")
+
+
+def test_a_default_stands_in_for_an_input_that_is_absent() -> None:
+    @builder
+    def ship_with(charged: Charged, order: Order = Order(7)) -> Shipped:
+        return Shipped(charged.cents + order.cents)
+
+    flow = workflow(target=Shipped, inputs=Union[Order, Charged], builders=[ship_with])
+    warm(flow, Charged(1))
+    assert flow.run(Charged(1)).result() == Shipped(8)
+    assert flow.run(Charged(1), Order(1)).result() == Shipped(2)
+
+
+def test_names_that_python_has_for_itself_are_written_otherwise() -> None:
+    named = {
+        name: attrs.make_class(name, {"cents": attrs.field(type=int)}) for name in ("Class", "Type", "Run", "Made")
+    }
+
+    def give(kind: type, taken: type, name: str) -> Any:
+        def function(one: Any) -> Any:
+            return kind(one.cents)
+
+        function.__annotations__ = {"one": taken, "return": kind}
+        return builder(name=name)(function)
+
+    chain = [Order, *named.values()]
+    builders = [
+        give(made, taken, name) for taken, made, name in zip(chain, chain[1:], ["class", "Odd", "no name", "7"])
+    ]
+    flow: Workflow[Any, Any] = workflow(target=cast(Any, named["Made"]), inputs=Order, builders=builders)
+    warm(flow, Order(3))
+    assert flow.run(Order(3)).result().cents == 3
+
+
+def test_what_straight_code_cannot_do_takes_the_careful_way() -> None:
+    @builder
+    def with_context(order: Order, context: Context) -> Charged:
+        return Charged(len(context.idempotency_key))
+
+    @builder
+    def with_access(charged: Charged, last: Access[Shipped]) -> Shipped:
+        return Shipped(charged.cents)
+
+    @builder
+    def also_fed(order: Order) -> Charged:
+        return Charged(order.cents + 1)
+
+    flows: List[Workflow[Any, Any]] = [
+        workflow(target=Shipped, inputs=Order, builders=[with_context, ship]),
+        workflow(target=Shipped, inputs=Order, builders=[charge, with_access]),
+        workflow(target=Shipped, inputs=Union[Order, Charged], builders=[also_fed, ship]),
+    ]
+    for flow in flows:
+        for _ in range(PAYS_AT + 1):
+            assert flow.run(Order(31)).result() == Shipped(32 if flow is not flows[1] else 31)
+        assert flow._one_shot._straight is None
+
+
+def test_a_chain_of_ten_thousand_builders_runs_before_and_after_it_is_compiled() -> None:
+    classes = [type(f"Data{number}", (), {}) for number in range(10_001)]
+
+    def give(number: int) -> Any:
+        def function(one: Any) -> Any:
+            return classes[number + 1]()
+
+        function.__annotations__ = {"one": classes[number], "return": classes[number + 1]}
+        return builder(name=f"make_{number}")(function)
+
+    flow: Workflow[Any, Any] = workflow(
+        target=cast(Any, classes[-1]), inputs=classes[0], builders=[give(number) for number in range(10_000)]
+    )
+    assert flow.run(classes[0]()).status is Status.COMPLETE
+    flow._one_shot._straight = straight(flow._plan)
+    assert flow.run(classes[0]()).status is Status.COMPLETE
