@@ -1030,6 +1030,8 @@ def test_a_copy_of_no_end_is_refused() -> None:
 def test_a_slot_that_was_never_filled_is_no_part_of_a_value() -> None:
     class Half:
         __slots__ = ("first", "second")
+        first: int
+        second: int
 
     def half(number: int) -> Half:
         made = Half()
