@@ -93,11 +93,13 @@ class Builder(Generic[P, R]):
     @overload
     def __get__(self, instance: None, owner: Optional[type] = None, /) -> Self: ...
     @overload
-    def __get__(self: Builder[Concatenate[S, Q], R], instance: S, owner: Optional[type] = None, /) -> Builder[Q, R]: ...
+    def __get__(
+        self: Callable[Concatenate[S, Q], T], instance: S, owner: Optional[type] = None, /
+    ) -> Builder[Q, T]: ...
     def __get__(self, instance: object, owner: Optional[type] = None, /) -> object:
         """Bind as the wrapped function would."""
-        bind = getattr(self.function, "__get__", None)
-        bound = self.function if bind is None else bind(instance, owner)
+        bind = getattr(type(self.function), "__get__", None)  # of the type: a bound method would offer its function's
+        bound = self.function if bind is None else bind(self.function, instance, owner)
         return self if bound is self.function else Builder(bound, name=self._given)
 
     def __eq__(self, other: object) -> bool:
@@ -138,10 +140,10 @@ def _name_of(function: object) -> str:
 @overload
 def builder(function: Callable[P, R], /, *, name: Optional[str] = None) -> Builder[P, R]: ...
 @overload
-def builder(*, name: Optional[str] = None) -> Callable[[Callable[P, R]], Builder[P, R]]: ...
+def builder(*, name: Optional[str] = None) -> Decorator: ...
 def builder(
     function: Optional[Callable[P, R]] = None, /, *, name: Optional[str] = None
-) -> Union[Builder[P, R], Callable[[Callable[P, R]], Builder[P, R]]]:
+) -> Union[Builder[P, R], Decorator]:
     """Make a builder of a function, a method, a callable instance, or a function under another decorator.
 
     The function stays callable as before. Its annotations are read when `workflow()` lists it, so they may name classes
@@ -171,9 +173,19 @@ def builder(
     """
     if name is not None and not _is_text(name):
         raise DefinitionError(f"@builder(name=...) takes a printable text, not {name!r:.80}")
-    if function is None:
-        return lambda wrapped: builder_of(wrapped, name=name)
-    return builder_of(function, name=name)
+    return Decorator(name) if function is None else builder_of(function, name=name)
+
+
+@final
+@attrs.frozen
+class Decorator:
+    """What `builder(name=...)` makes: it waits for its function. A class, for the mypy plugin to keep the name on."""
+
+    name: Optional[str]
+
+    def __call__(self, function: Callable[P, R], /) -> Builder[P, R]:
+        """Make a builder of the function."""
+        return builder_of(function, name=self.name)
 
 
 def _is_text(name: object) -> bool:

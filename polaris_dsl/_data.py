@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import inspect
 import sys
-from typing import Any, ForwardRef, Optional, Tuple, TypeVar
+from typing import Any, ForwardRef, Optional, Tuple, TypeVar, cast
 
-from typing_extensions import Literal, ParamSpec, TypeGuard, get_args, get_origin, is_protocol, is_typeddict
+from typing_extensions import ParamSpec, TypeGuard, get_args, get_origin, is_protocol, is_typeddict
 
+from polaris_dsl import _flaws as flaws
 from polaris_dsl._builder import AccessMarker, Context
 from polaris_dsl._compat import UNIONS
 from polaris_dsl._graph import Flaw
 
-_SCALAR_MODULES = (
-    *("builtins", "collections", "collections.abc", "datetime", "decimal", "enum", "fractions"),
-    *("ipaddress", "numbers", "pathlib", "typing", "uuid"),
-)
 _NO_TYPES = (type(None), None)
 
 
@@ -26,9 +23,18 @@ def is_data(annotation: object, /) -> TypeGuard[type]:
 
 def alternatives(annotation: object, /) -> Tuple[object, ...]:
     """Return what a union is made of, or the one thing that is no union; in order, None among them."""
+    annotation = bare(annotation)
     if get_origin(annotation) not in UNIONS:
         return (None,) if annotation in _NO_TYPES else (annotation,)
-    return tuple(None if part in _NO_TYPES else part for part in get_args(annotation))
+    return tuple(dict.fromkeys(part for inner in get_args(annotation) for part in alternatives(inner)))
+
+
+def bare(annotation: object, /) -> object:
+    """Return an annotation without what `Annotated` says besides; that of an `Access` stays."""
+    extras = getattr(annotation, "__metadata__", ())
+    if not extras or any(isinstance(extra, AccessMarker) for extra in extras):
+        return annotation
+    return cast("object", get_args(annotation)[0])
 
 
 def accessed(annotation: object, /) -> Optional[object]:
@@ -43,7 +49,8 @@ def accessed(annotation: object, /) -> Optional[object]:
 
 
 def told(annotation: object, /) -> str:
-    """Return an annotation as its author would write it."""
+    """Return an annotation as its author would write it; `List[...]` and `list[...]` are told alike."""
+    annotation = bare(annotation)
     if annotation is None or annotation is type(None):
         return "None"
     if accessed(annotation) is not None:
@@ -51,8 +58,9 @@ def told(annotation: object, /) -> str:
     if get_origin(annotation) in UNIONS:
         return " | ".join(told(part) for part in alternatives(annotation))
     arguments = get_args(annotation)
-    name = getattr(annotation, "__name__", None) or getattr(annotation, "_name", None)
-    if arguments and not isinstance(annotation, type(Literal[1])):
+    named = get_origin(annotation) or annotation
+    name = getattr(named, "__name__", None) or getattr(named, "_name", None)
+    if arguments and name not in ("Callable", "Literal"):  # theirs are no types
         return f"{name}[{', '.join(told(part) for part in arguments)}]"
     return str(name) if name else str(annotation).replace("typing.", "")
 
@@ -60,60 +68,48 @@ def told(annotation: object, /) -> str:
 def refusal(annotation: object, /) -> Optional[Flaw]:
     """Return why this is not data, as the end of a sentence that begins with its name, and what to write instead."""
     if annotation is Any:
-        return Flaw("can be anything, so it says nothing", "name the class that is meant")
+        return flaws.ANYTHING
     if isinstance(annotation, type) and get_origin(annotation) is None:
         return _refused_class(annotation)
     return _refused_form(annotation)
 
 
-_ABSENCE = Flaw("is the absence of data", "name the class that is meant, or Optional[...] of it")
-_WRAP = "wrap it in a class of its own, which says what it means"
-
-
 def _refused_class(data: type) -> Optional[Flaw]:
-    exact = "and data are matched by their exact class"
     if data is object:
-        return Flaw("is every object, so it says nothing", "name the class that is meant")
+        return flaws.EVERY_OBJECT
     if data is Context:
-        return Flaw("describes the call and is not data", "take it as a parameter; it is never made or fed")
+        return flaws.CONTEXT
     if is_typeddict(data):
-        return Flaw(
-            "is a TypedDict, whose values are plain dicts and cannot be told apart", _instead("a dataclass", data)
-        )
+        return flaws.typed_dict(data.__name__)
     if is_protocol(data):
-        return Flaw(f"is a Protocol, {exact}", "name the class that implements it")
+        return flaws.PROTOCOL
     if inspect.isabstract(data):
-        return Flaw(f"is an abstract class, {exact}", "name the class that implements it")
-    return _ABSENCE if data is type(None) else _refused_scalar(data)
+        return flaws.ABSTRACT
+    return flaws.ABSENCE if data is type(None) else _refused_scalar(data)
 
 
 def _refused_scalar(data: type) -> Optional[Flaw]:
     # A class made by exec() may claim to be of `builtins`: it is only what that module really offers under its name.
-    if data.__module__ in _SCALAR_MODULES and getattr(sys.modules[data.__module__], data.__name__, None) is data:
-        return Flaw("is a bare scalar or container, which a flow can have many of", _WRAP)
+    module = data.__module__.partition("._")[0]  # Path is of `pathlib._local` on Python 3.13
+    if module in flaws.SCALAR_MODULES and getattr(sys.modules[module], data.__name__, None) is data:
+        return flaws.SCALAR
     return None
 
 
 def _refused_form(annotation: object) -> Flaw:
     origin = get_origin(annotation)
     if accessed(annotation) is not None:
-        return Flaw("is how a parameter reads a data", "write the class itself, or Access[...] of it as a parameter")
+        return flaws.ACCESS
     if annotation in _NO_TYPES:
-        return _ABSENCE
+        return flaws.ABSENCE
     if isinstance(annotation, (TypeVar, ParamSpec)):
-        return Flaw("is a type variable, and data are matched by their exact class", "name the class that is meant")
+        return flaws.TYPE_VARIABLE
     if hasattr(annotation, "__supertype__"):
-        return Flaw("is a NewType, whose values cannot be told apart when fed", _instead("a class", annotation))
+        return flaws.new_type(told(annotation))
     if origin in UNIONS:
-        return Flaw(
-            "is a choice of several classes, where one data is meant", "take each of them as an optional of its own"
-        )
+        return flaws.CHOICE
     if isinstance(annotation, (str, ForwardRef)):
-        return Flaw("is a text, not a class", "write the class itself")
-    if origin is not None:
-        return Flaw("is a parametrised generic, whose values cannot be told apart at run time", _WRAP)
-    return Flaw("is not a class", "name the class that is meant")
-
-
-def _instead(kind: str, annotation: object) -> str:
-    return f"make it {kind}: class {told(annotation)}: ..."
+        return flaws.TEXT
+    if origin is None:
+        return flaws.NO_CLASS
+    return flaws.GENERIC if get_args(annotation) else flaws.SCALAR  # `typing.List` alone is `list`

@@ -12,6 +12,8 @@ _NO_SLOT = -1
 
 def accept(plan: Plan, data: Sequence[object], /) -> Dict[int, object]:
     """Return the values that are fed, by slot; raises `UnexpectedData`, which names types and never values."""
+    if plan.refused is not None:
+        raise plan.refused
     taken: Dict[int, object] = {}
     problems: List[str] = []
     for value in data:

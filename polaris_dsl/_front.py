@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import re
-from typing import Dict, List, Mapping, Sequence, Tuple
+from typing import Dict, List, Mapping, Sequence, Tuple, cast
 
 import attrs
 
+from polaris_dsl import _flaws
 from polaris_dsl._builder import Builder
 from polaris_dsl._data import alternatives, is_data, refusal, told
 from polaris_dsl._graph import Argument, BuilderSpec, DataSpec, Flaw, Graph, Place
 from polaris_dsl._infer import Role, Signature, infer
-
-_NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
-_RESERVED = frozenset({".", ".."})
 
 
 @attrs.frozen
@@ -72,8 +69,8 @@ def define(
     not be read again.
     """
     keys, flaws = _Keys(), _Flaws()
-    wanted = flaws.data("target", target, "target=A, or target=A | B where either is an end")
-    fed = () if inputs is None else flaws.data("inputs", inputs, "inputs=A | B")
+    wanted = flaws.data("target", target)
+    fed = () if inputs is None else flaws.data("inputs", inputs)
     shown = flaws.name("-".join(data.__name__ for data in wanted) if name is None else name, known=bool(wanted))
     items = flaws.items(builders)
     signatures = tuple(
@@ -114,46 +111,37 @@ class _Flaws:
     def __init__(self) -> None:
         self.found: List[Tuple[Argument, str, Flaw]] = []
 
-    def data(self, argument: Argument, given: object, write: str) -> Tuple[type, ...]:
+    def data(self, argument: Argument, given: object) -> Tuple[type, ...]:
         """Return the classes of a union, or of one class; what is none of them is a flaw."""
         good: List[type] = []
-        for part in given if isinstance(given, (list, tuple, set, frozenset)) else alternatives(given):
+        collected = isinstance(given, (list, tuple, set, frozenset))
+        parts = tuple(cast("Sequence[object]", given)) if collected else alternatives(given)
+        for part in parts:
             if is_data(part):
                 good.append(part)
             else:
-                refused = refusal(part) or Flaw("")
-                shown = {"target": "the target", "inputs": "the input"}.get(argument, argument)
-                help_ = "leave out None: a run says itself what is not there" if part is None else refused.help
-                flaw = Flaw(f"{shown} {told(part)} {refused.message}", help_)
+                flaw = _flaws.no_data(argument, told=told(part), refused=refusal(part) or Flaw(""))
                 self.found.append((argument, told(part), flaw))
-        if isinstance(given, (list, tuple, set, frozenset)):
-            names = " | ".join(told(part) for part in given)
+        if collected:
             kind = type(given).__name__
-            message = f"{argument}= takes a class or a union of classes, not a {kind}"
-            self.found.append(
-                (argument, kind, Flaw(message, f"write {argument}={names}" if names else f"write {write}"))
-            )
+            flaw = _flaws.collected(argument, kind=kind, told=[told(part) for part in parts])
+            self.found.append((argument, kind, flaw))
         return tuple(dict.fromkeys(good))
 
     def name(self, name: object, *, known: bool) -> str:
         """Return the name, or nothing: one that cannot be a directory is a flaw, unless the target is not `known`."""
         if not isinstance(name, str):
-            self._bad_name(f"a name is a text, not a value of type {type(name).__name__}", type(name).__name__)
-        elif _NAME.fullmatch(name) and name not in _RESERVED:
+            self.found.append(("name", type(name).__name__, _flaws.no_name(type(name).__name__)))
+        elif _flaws.is_name(name):
             return name
         elif name or known:
-            self._bad_name(f"{name!r:.80} cannot be the name of a workflow, which is a directory of its store", name)
+            self.found.append(("name", name, _flaws.bad_name(name)))
         return ""
-
-    def _bad_name(self, message: str, subject: str) -> None:
-        help_ = 'use 1 to 64 letters, digits, "_", "." or "-": name="card-payment"'
-        self.found.append(("name", subject, Flaw(message, help_)))
 
     def items(self, builders: object) -> Tuple[object, ...]:
         """Return the items of `builders=`; what cannot be iterated over is a flaw."""
         if isinstance(builders, (list, tuple)):
             return tuple(builders)
         kind = type(builders).__name__
-        flaw = Flaw(f"builders= takes a list of builders, not a value of type {kind}", "write builders=[a, b, c]")
-        self.found.append(("builders", kind, flaw))
+        self.found.append(("builders", kind, _flaws.no_list(kind)))
         return ()

@@ -11,8 +11,9 @@ from typing import Callable, Dict, Iterator, List, Mapping, Optional, Tuple, Uni
 import attrs
 from typing_extensions import get_type_hints
 
+from polaris_dsl import _flaws
 from polaris_dsl._builder import Builder, Context, owner_of, place_of
-from polaris_dsl._data import accessed, alternatives, is_data, refusal, told
+from polaris_dsl._data import accessed, alternatives, bare, is_data, refusal, told
 from polaris_dsl._graph import Flaw, Place
 
 
@@ -84,50 +85,34 @@ def infer(item: object, /, *, local: Mapping[str, object]) -> Signature:
         tuple(taken),
         produces,
         maybe,
-        _together(name, flaws),
+        _flaws.together(name, flaws),
         reads_known=reads_known,
         product_known=not isinstance(made, Flaw),
     )
 
 
-def _together(name: str, flaws: List[Flaw]) -> Optional[Flaw]:
-    if not flaws:
-        return None
-    helps = dict.fromkeys(flaw.help for flaw in flaws)
-    return Flaw(f"{name}: {'; '.join(flaw.message for flaw in flaws)}", "; ".join(helps))
-
-
 def _unread(name: str, function: object, place: Place, flaw: Flaw) -> Signature:
-    whole = Flaw(f"{name} {flaw.message}", flaw.help)
     callable_ = function if callable(function) else type(function)
-    return Signature(name, callable_, place, flaw=whole, reads_known=False, product_known=False)
+    return Signature(name, callable_, place, flaw=_flaws.named(name, flaw), reads_known=False, product_known=False)
 
 
 def _no_builder(item: object) -> Signature:
     name = getattr(item, "__name__", None) or type(item).__name__
     if isinstance(item, functools.partial):
-        flaw = Flaw("is a functools.partial, whose signature hides what was filled in", _NO_PARTIAL)
+        flaw = _flaws.PARTIAL
     elif isinstance(item, type):
-        flaw = Flaw("is a class, not a builder", "list a function that returns one, with @builder above it")
-    elif callable(item):
-        flaw = Flaw("is not a builder: it is not decorated", f"write @builder above {name}")
+        flaw = _flaws.CLASS
     else:
-        kind = type(item).__name__
-        flaw = Flaw(f"is not a builder but a value of type {kind}", "list functions with @builder above them")
+        flaw = _flaws.undecorated(str(name)) if callable(item) else _flaws.value(type(item).__name__)
     return _unread(str(name), item, place_of(item), flaw)
-
-
-_NO_PARTIAL = "write a small function that fills it in, with annotations and @builder above it"
 
 
 def _refused_callable(function: object, name: str) -> Optional[Flaw]:
     if isinstance(inspect.unwrap(function) if callable(function) else function, functools.partial):
-        return Flaw("is a functools.partial, whose signature hides what was filled in", _NO_PARTIAL)
+        return _flaws.PARTIAL
     if isinstance(function, type):
-        return Flaw("is a class, not a function", f"write a function that returns a {name}, with @builder above it")
-    if not callable(function):
-        return Flaw("is a static or class method that is not bound", "list it as an attribute of its class")
-    return None
+        return _flaws.decorated_class(name)
+    return None if callable(function) else _flaws.UNBOUND_FUNCTION
 
 
 # --- annotations -----------------------------------------------------------------------------------------------------
@@ -171,15 +156,9 @@ def _lost(name: str, error: Exception) -> Flaw:
 def _parameter(parameter: inspect.Parameter, hints: Mapping[str, object]) -> Union[Parameter, Flaw]:
     name = parameter.name
     if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
-        stars = "*" if parameter.kind is parameter.VAR_POSITIONAL else "**"
-        return Flaw(
-            f"{stars}{name} does not say which data it takes",
-            "give every data a parameter of its own; if a decorator hides them, let it use functools.wraps",
-        )
+        return _flaws.starred(name, stars="*" if parameter.kind is parameter.VAR_POSITIONAL else "**")
     if name not in hints:
-        if name == "self":
-            return Flaw("it is a method without its instance", "list the bound method of an instance: instance.method")
-        return Flaw(f"parameter {name} has no annotation", f"annotate {name} with the class of its data")
+        return _flaws.UNBOUND_METHOD if name == "self" else _flaws.unannotated(name)
     has_default = parameter.default is not parameter.empty
     default = parameter.default if has_default else None
     keyword = name if parameter.kind is parameter.KEYWORD_ONLY else None
@@ -190,11 +169,12 @@ def _parameter(parameter: inspect.Parameter, hints: Mapping[str, object]) -> Uni
         return Parameter(role, annotation, default, keyword)
     refused = refusal(annotation)
     assert refused is not None  # noqa: S101  what is not data has a refusal
-    return Flaw(f"parameter {name}: {told(annotation)} {refused.message}", refused.help)
+    return _flaws.parameter(name, told=told(annotation), refused=refused)
 
 
 def _role(annotation: object, *, has_default: bool) -> Tuple[Role, object]:
     """Return the role of a parameter, and its annotation without what told the role."""
+    annotation = bare(annotation)
     if annotation is Context:
         return Role.CONTEXT, annotation
     inner = accessed(annotation)
@@ -208,14 +188,14 @@ def _role(annotation: object, *, has_default: bool) -> Tuple[Role, object]:
 
 def _return(hints: Mapping[str, object]) -> Union[Tuple[Tuple[type, ...], bool], Flaw]:
     if "return" not in hints:
-        return Flaw("it has no return annotation", "annotate what it returns with the class of its data")
+        return _flaws.NO_RETURN
     parts = alternatives(hints["return"])
     if parts == (None,):
-        return Flaw("it returns only None", "return a data that says what was done, such as MailSent")
+        return _flaws.ONLY_NONE
     produces = [part for part in parts if is_data(part)]
     refused = list(_refused_parts(parts))
     if refused:
-        return Flaw("; ".join(flaw.message for flaw in refused), refused[0].help)
+        return _flaws.alternatives(refused)
     return tuple(produces), None in parts
 
 
@@ -223,4 +203,4 @@ def _refused_parts(parts: Tuple[object, ...]) -> Iterator[Flaw]:
     for part in parts:
         refused = None if part is None else refusal(part)
         if refused is not None:
-            yield Flaw(f"it returns {told(part)}, which {refused.message}", refused.help)
+            yield _flaws.returned(told(part), refused=refused)

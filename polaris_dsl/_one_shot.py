@@ -7,10 +7,10 @@ from typing import Dict, Mapping, Optional, Sequence, Set, Union
 
 from polaris_dsl._attempt import Product, perform, prepare, raise_first, settled
 from polaris_dsl._feed import accept
-from polaris_dsl._plan import Plan
+from polaris_dsl._plan import Plan, Values
 from polaris_dsl._run import Run, complete_run, run_of
 from polaris_dsl._state import State
-from polaris_dsl._straight import Odd, Straight, Values, straight
+from polaris_dsl._straight import Odd, Straight, straight
 from polaris_dsl._wave import Wave
 from polaris_dsl.errors import BuilderError
 from polaris_dsl.stores import Built, Failed, Fed, Put
@@ -32,6 +32,7 @@ class OneShot:
         self._plan = plan
         self._needed = frozenset(slot for slot in plan.inputs if plan.consumers[slot])
         self._runs = 0
+        self._tried = False
         self._straight: Optional[Straight] = None
 
     def run(self, data: Sequence[object], /) -> Run[object]:
@@ -55,7 +56,8 @@ class OneShot:
 
     def _count(self) -> None:
         self._runs += 1  # two threads may count one: it is a guess anyway
-        if self._runs == PAYS_AT:
+        if self._runs >= PAYS_AT and not self._tried:
+            self._tried = True
             self._straight = straight(self._plan)
 
     def _known_at(self, error: Exception, code: Straight, *, run_id: str) -> Dict[int, Outcome]:

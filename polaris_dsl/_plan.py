@@ -9,9 +9,14 @@ import attrs
 from polaris_dsl._cycles import order
 from polaris_dsl._graph import Graph, Place
 from polaris_dsl._worlds import Worlds, judge, leading
+from polaris_dsl.errors import WorkflowError
 
 CONTEXT = -1
 """In place of a slot: the argument is the `Context` of the call."""
+
+
+Values = Tuple[object, ...]
+"""The data of a run, by slot; None where one is absent."""
 
 
 @attrs.frozen
@@ -70,6 +75,8 @@ class Plan:
     choices: Tuple[Tuple[int, int, int], ...]
     """Call, slot, and the worlds in which the call chooses that slot."""
     worlds: Worlds
+    refused: Optional[WorkflowError] = None
+    """Why it takes no data: it stands in for that of a wrong workflow, while workflows are only checked."""
 
     def names(self, slots: Sequence[int]) -> Tuple[str, ...]:
         """Return the names of data."""
@@ -84,6 +91,12 @@ class Part:
     place: Place
     arguments: Sequence[Tuple[Optional[str], object, Optional[str]]]
     """Key of the data (None: the context), default, keyword."""
+
+
+def refused_plan(error: WorkflowError, /) -> Plan:
+    """Return a plan of nothing, which answers all that it is fed with the error."""
+    nothing = Graph(name=error.name, target=(), inputs=(), builders=(), data={})
+    return attrs.evolve(compile_plan(nothing, [], types={}, digest=""), refused=error)
 
 
 def compile_plan(graph: Graph, parts: Sequence[Part], *, types: Mapping[str, type], digest: str) -> Plan:

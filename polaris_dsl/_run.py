@@ -8,15 +8,12 @@ from typing import AbstractSet, Generic, Iterator, Mapping, Optional, Tuple, Typ
 import attrs
 from typing_extensions import final
 
-from polaris_dsl._plan import Plan
+from polaris_dsl._plan import Plan, Values
 from polaris_dsl._state import State
 from polaris_dsl._wave import Wave
 from polaris_dsl.errors import IncompleteRun
 
 T = TypeVar("T")
-Values = Tuple[object, ...]
-"""The data of a run, by slot; None where one is absent."""
-
 TargetT = TypeVar("TargetT", covariant=True)
 
 

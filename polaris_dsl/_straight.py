@@ -10,10 +10,7 @@ from typing import Callable, Dict, Optional, Tuple, cast
 
 import attrs
 
-from polaris_dsl._plan import Call, Plan
-
-Values = Tuple[object, ...]
-"""The data of a run, by slot; None where one is absent."""
+from polaris_dsl._plan import Call, Plan, Values
 
 
 @attrs.frozen

@@ -118,12 +118,13 @@ def survey_of(graph: Graph) -> Survey:
         if same_everywhere(spec) in seen:
             continue
         seen.add(same_everywhere(spec))
-        flaw = spec.flaw or _flaw(graph, spec)
+        flaw = spec.flaw or flaw_of(graph, spec)
         if flaw is not None:
             flawed[at] = (spec, flaw)
             continue
         # A union names each alternative once; a graph made otherwise may not.
-        sound[at] = attrs.evolve(spec, produces=tuple(dict.fromkeys(spec.produces)))
+        produces = tuple(dict.fromkeys(spec.produces))
+        sound[at] = spec if produces == spec.produces else attrs.evolve(spec, produces=produces)
         for data in sound[at].produces:
             producers.setdefault(data, []).append(at)
         for data in dict.fromkeys(spec.takes):
@@ -135,10 +136,10 @@ def survey_of(graph: Graph) -> Survey:
 
 def same_everywhere(spec: BuilderSpec) -> BuilderSpec:
     """Return the spec without the place in the list, by which two entries of one builder differ."""
-    return attrs.evolve(spec, listed=Place(""))
+    return attrs.evolve(spec, listed=Place("")) if spec.listed.file else spec
 
 
-def _flaw(graph: Graph, spec: BuilderSpec) -> Optional[Flaw]:
+def flaw_of(graph: Graph, spec: BuilderSpec, /) -> Optional[Flaw]:
     """Return what is wrong with a signature that was read, but makes no sense."""
     for data in spec.consumes:
         if data in spec.produces:

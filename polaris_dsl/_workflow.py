@@ -6,7 +6,8 @@ import hashlib
 import json
 import logging
 import sys
-from typing import Any, Generic, Mapping, Optional, Sequence, Tuple, TypeVar, Union, cast, overload
+from contextvars import ContextVar
+from typing import Any, Callable, Generic, Mapping, Optional, Sequence, Tuple, TypeVar, Union, cast, overload
 
 import attrs
 from typing_extensions import Never, TypeAlias, TypeForm, final
@@ -17,9 +18,10 @@ from polaris_dsl._front import Definition, define
 from polaris_dsl._graph import Graph, Place
 from polaris_dsl._infer import Signature
 from polaris_dsl._one_shot import OneShot
-from polaris_dsl._plan import Part, Plan, compile_plan
+from polaris_dsl._plan import Part, Plan, compile_plan, refused_plan
 from polaris_dsl._run import Run
 from polaris_dsl._worlds import LIMIT
+from polaris_dsl.diagnostics import Diagnostic
 from polaris_dsl.errors import DefinitionError, WorkflowError
 
 TargetT = TypeVar("TargetT")
@@ -101,10 +103,21 @@ class Workflow(Generic[TargetT, InputT]):
             known=dict(zip(self.builders, self._definition.signatures)),
         )
 
+    @property
+    def _verdict(self) -> Tuple[Place, Tuple[Diagnostic, ...]]:
+        """Where it is made, and its problems: it can only have some where it was made to be checked."""
+        refused = self._plan.refused
+        return self._definition.graph.places["target"], () if refused is None else refused.diagnostics
+
     def __repr__(self) -> str:
         inputs = " | ".join(data.__name__ for data in self.inputs) or "no inputs"
         names = " | ".join(self._plan.names(self._plan.target))
         return f"<workflow {self.name}: {inputs} -> {names}, {len(self.builders)} builders>"
+
+
+WATCH: ContextVar[Optional[Callable[[Workflow[Any, Any]], None]]] = ContextVar("polaris_dsl.watch", default=None)
+"""Set while `polaris check` imports modules: is given every workflow that is made, also the wrong ones, which then do
+not end the import. Such a one may be passed on and given to an `Executor`; feeding or running it raises its error."""
 
 
 @overload
@@ -156,8 +169,24 @@ def _checked(
     )
     graph = definition.graph
     found = analyze(graph)
-    if found:
+    watch = WATCH.get()
+    if found and watch is None:
         raise WorkflowError(graph.name, found)
+    made: Workflow[Any, Any] = Workflow(
+        name=graph.name,
+        target=cast("TypeForm[object]", target),
+        inputs=tuple(definition.types[key] for key in graph.inputs),
+        builders=tuple(builders) if isinstance(builders, (list, tuple)) else (),
+        plan=refused_plan(WorkflowError(graph.name, found)) if found else _sound_plan(definition),
+        definition=definition,
+    )
+    if watch is not None:
+        watch(made)
+    return made
+
+
+def _sound_plan(definition: Definition) -> Plan:
+    graph = definition.graph
     keys = {data: key for key, data in definition.types.items()}
     parts = [_part(signature, keys) for signature in definition.signatures]
     plan = compile_plan(graph, parts, types=definition.types, digest=_digest(graph))
@@ -168,14 +197,7 @@ def _checked(
             plan.worlds.count,
             LIMIT,
         )
-    return Workflow(
-        name=graph.name,
-        target=cast("TypeForm[object]", target),
-        inputs=tuple(definition.types[key] for key in graph.inputs),
-        builders=tuple(builders),
-        plan=plan,
-        definition=definition,
-    )
+    return plan
 
 
 def _part(signature: Signature, keys: Mapping[type, str]) -> Part:

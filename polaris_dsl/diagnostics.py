@@ -69,6 +69,11 @@ class Diagnostic:
     item: Item = "builders"
     related: Tuple[Tuple[str, Place], ...] = ()
 
+    @property
+    def page(self) -> str:
+        """The command that prints the page of the code: what it means, the smallest program that gets it, the cure."""
+        return f"polaris explain {self.code}"
+
     def __str__(self) -> str:
         return render(self)
 
@@ -78,12 +83,16 @@ def render(diagnostic: Diagnostic, /) -> str:
 
     Files below the current directory are shown relative to it, so that a terminal makes them clickable.
     """
-    lines = [f"{_shown(Place(diagnostic.file, diagnostic.line))}: {diagnostic.code}: {diagnostic.message}"]
-    if diagnostic.path:
-        lines.append(f"path: {' -> '.join(diagnostic.path)}")
-    lines.extend(f"{name} is defined at {_shown(place)}" for name, place in diagnostic.related if place.file)
-    lines.extend([f"help: {diagnostic.help}"] * bool(diagnostic.help))
-    return "\n    ".join(lines)
+    head = f"{_shown(Place(diagnostic.file, diagnostic.line))}: {diagnostic.code}: {diagnostic.message}"
+    return "\n    ".join([head, *details(diagnostic)])
+
+
+def details(diagnostic: Diagnostic, /) -> Tuple[str, ...]:
+    """Return what there is to say below the sentence of a diagnostic: the path, the places, the cure, the page."""
+    lines = [f"path: {' -> '.join(diagnostic.path)}"] * bool(diagnostic.path)
+    lines += [f"{name} is defined at {_shown(place)}" for name, place in diagnostic.related if place.file]
+    lines += [f"help: {diagnostic.help}"] * bool(diagnostic.help)
+    return (*lines, f"see: {diagnostic.page}")
 
 
 def _shown(place: Place) -> str:

@@ -20,7 +20,9 @@ PAGES = sorted(path for pattern in ("*.md", "docs/**/*.md", "examples/**/*.py") 
 
 MOST_LINES = 400
 EXTRAS = {"cryptography", "hypothesis", "msgspec", "mypy", "pydantic", "pytest", "rich"}
-FOREIGN = re.compile(r"\bplatform\.node\b|\badd_task\b|{task\.")  # what others call their things
+FOREIGN = re.compile(  # what others call their things
+    r"\bplatform\.node\b|\badd_task\b|{task\.|\bartifactLocation\b|\bmypy\.nodes\b|\bSymbol(?:Table)?Node\b|\b[ns]\.node\b"
+)
 AVOIDED = re.compile(
     r"(?<![a-z])(step|task|node|job|provider|asset|artifact|pipeline|dag|session|snapshot|backend|serializer|listener)s?"
     r"(?![a-z])",

@@ -196,6 +196,21 @@ def test_a_traceback_through_straight_code_shows_its_lines_as_any_code() -> None
     assert caught.value.place.endswith(f"test_one_shot.py:{charge.function.__code__.co_firstlineno + 3}")
 
 
+def test_straight_code_that_does_not_reach_the_target_leaves_a_run_that_waits() -> None:
+    called: List[str] = []
+
+    @builder
+    def charge_or_not(order: Order) -> Optional[Charged]:
+        called.append("charge_or_not")
+        return None if order.cents > 1 else Charged(order.cents)
+
+    flow = workflow(target=Shipped, inputs=Order, builders=[charge_or_not, ship])
+    warm(flow, Order(1))
+    called.clear()
+    run = flow.run(Order(2))
+    assert (run.status, run.silent, called) == (Status.PAUSED, ("charge_or_not",), ["charge_or_not"])
+
+
 def test_a_default_stands_in_for_an_input_that_is_absent() -> None:
     @builder
     def ship_with(charged: Charged, order: Order = Order(7)) -> Shipped:

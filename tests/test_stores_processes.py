@@ -1,35 +1,29 @@
-"""A file store between processes: locks, forks, races, and kills at any time."""
+"""A file store between processes: locks and forks."""
 
 from __future__ import annotations
 
 import errno
 import fcntl
-import itertools
 import os
 import platform
-import random
-import select
 import signal
 import subprocess
 import sys
 import time
-import traceback
-from collections import Counter
-from contextlib import ExitStack, nullcontext
+from contextlib import ExitStack
 from datetime import datetime, timezone
-from functools import partial
 from pathlib import Path
 from typing import Callable, Dict, Iterator, List, Optional
 
 import attrs
 import pytest
-from typing_extensions import Self
 
 from polaris_dsl.errors import NotWritten, RunLocked, UnsafeStore
-from polaris_dsl.stores import Fed, FileStore, Line, Put, Rested, Started
+from polaris_dsl.stores import Fed, FileStore, Put, Started
 from polaris_dsl.stores._disk import Descriptors, Disk, system_disk
 from polaris_dsl.stores._file import FileJournals
 from polaris_dsl.stores._locks import FlockLocks, Holder, Locks, OfdLocks, system_locks
+from tests.faults.processes import Child, Signal
 
 AT = "2026-03-01T09:30:00.125Z"
 RUN = "order-42"
@@ -39,65 +33,6 @@ STARTED = Started(AT, RUN, FLOW, "4f1d")
 
 def fed(value: object = 1) -> Fed:
     return Fed(AT, (Put("Card", f'"{value}"'),))
-
-
-class Child:
-    """A forked process that does some work and ends; killed if it has not ended with the block."""
-
-    def __init__(self, work: Callable[[], object]) -> None:
-        self.pid = os.fork()
-        if self.pid == 0:
-            code = 1
-            try:
-                work()
-                code = 0
-            except BaseException:  # noqa: BLE001  a child must not come back into the tests
-                traceback.print_exc()
-            os._exit(code)
-        self._ended: Optional[int] = None
-
-    def ends_well(self) -> bool:
-        if self._ended is None:
-            self._ended = os.waitpid(self.pid, 0)[1]
-        return self._ended == 0
-
-    def kill(self) -> None:
-        if self._ended is None:
-            os.kill(self.pid, signal.SIGKILL)
-            self.ends_well()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.kill()
-
-
-class Signal:
-    """Lets one process wait for another."""
-
-    def __init__(self) -> None:
-        self._read, self._write = os.pipe()
-
-    def send(self, data: bytes = b".") -> None:
-        os.write(self._write, data)
-
-    def is_there(self, *, wait_s: float) -> bool:
-        return bool(select.select([self._read], [], [], wait_s)[0])
-
-    def wait(self) -> None:
-        assert self.is_there(wait_s=20), "nothing came"
-        assert os.read(self._read, 1)
-
-    def so_far(self) -> bytes:
-        data = b""
-        while self.is_there(wait_s=0):
-            data += os.read(self._read, 65_536)
-        return data
-
-    def close(self) -> None:
-        os.close(self._read)
-        os.close(self._write)
 
 
 @pytest.fixture
@@ -265,99 +200,6 @@ def test_a_forked_child_that_outlives_its_parent_keeps_no_lock(closing, journals
     end.close()
 
 
-# --- races and kills -------------------------------------------------------------------------------------------------
-
-
-def test_exactly_one_of_several_processes_wins_a_number(journals, others):
-    runs = [f"order-{number}" for number in range(8)]
-    lines = 5
-
-    def race(me: int) -> None:
-        chance = random.Random(me)
-        for run in chance.sample(runs, len(runs)):
-            for number in range(lines):
-                put_in(others, run, [fed(f"{me}-{number}")])
-
-    with ExitStack() as stack:
-        children = [stack.enter_context(Child(partial(race, me))) for me in range(4)]
-        assert all(each.ends_well() for each in children)
-    for run in runs:
-        begun, *kept = journals.load(run)
-        assert begun == Started(AT, run, FLOW, "g")
-        assert sorted(map(repr, kept)) == sorted(repr(fed(f"{me}-{n}")) for me in range(4) for n in range(lines))
-
-
-def put_in(journals: FileJournals, run: str, lines: List[Line]) -> int:
-    """Append behind whatever is there; return behind which line that was."""
-    n = 0
-    while True:
-        begun: List[Line] = [] if n else [Started(AT, run, FLOW, "g")]
-        news = journals.append(run, n, [*begun, *lines])
-        if not news:
-            return n
-        n += len(news)
-
-
-def chopped(fd: int, data: bytes, at: int) -> int:
-    """Write a few bytes, so that a kill finds a commit half written."""
-    return os.pwrite(fd, data[:40], at)
-
-
-def works_until_killed(root: Path, seed: int, came: Signal, *, honest: bool) -> None:
-    """Commit numbers to a few runs, in all ways there are, and acknowledge each."""
-    chance = random.Random(seed)
-    disk = attrs.evolve(system_disk(""), pwrite=chopped) if chance.random() < 0.7 else None
-    journals = FileStore(root, durability=chance.choice(["power", "process"]), _disk=disk).open(FLOW)
-    for number in itertools.count():
-        run = f"order-{chance.randrange(4)}"
-        value = f"{seed}.{number}"
-        if not honest:
-            came.send(f"{run} {value}\n".encode())
-            time.sleep(0.002)
-        with journals.hold(run) if chance.random() < 0.7 else nullcontext():
-            put_in(journals, run, [fed(value), *([fed(f"{value}+")] if chance.random() < 0.5 else [])])
-            if honest:
-                came.send(f"{run} {value}\n".encode())
-            if chance.random() < 0.3:
-                n = len(journals.load(run))
-                journals.append(run, n, [Rested(AT, "paused")])
-
-
-def lost_or_doubled(root: Path, came: Signal, *, kills: int, honest: bool = True) -> int:
-    """Kill a working process time after time; return how much of what it acknowledged is not there exactly once."""
-    chance = random.Random(7)
-    acknowledged: List[str] = []
-    for seed in range(kills):
-        with Child(lambda: works_until_killed(root, seed, came, honest=honest)) as working:  # noqa: B023  forked at once
-            if chance.random() < 0.8:  # the others may be killed while they recover
-                came.is_there(wait_s=20)
-            time.sleep(chance.random() * 0.02)
-            working.kill()
-        acknowledged += came.so_far().decode().splitlines()
-    journals = FileStore(root).open(FLOW)
-    kept = Counter(f"{run} {value}" for run, _ in journals.runs() for value in values(journals, run))
-    assert len(acknowledged) >= kills // 2
-    assert max(kept.values(), default=1) == 1
-    return sum(kept[each] != 1 for each in acknowledged)
-
-
-def values(journals: FileJournals, run: str) -> Iterator[str]:
-    lines = journals.load(run)
-    with journals.hold(run):
-        assert journals.load(run) == lines
-    for line in lines:
-        if isinstance(line, Fed):
-            yield str(line.put[0].body).strip('"')
-
-
-def test_what_was_acknowledged_survives_a_hundred_kills(tmp_path, came):
-    assert lost_or_doubled(tmp_path, came, kills=100) == 0
-
-
-def test_the_kills_notice_a_store_that_acknowledges_too_early(tmp_path, came):
-    assert lost_or_doubled(tmp_path, came, kills=30, honest=False) > 0
-
-
 # --- which locks -----------------------------------------------------------------------------------------------------
 
 
@@ -378,6 +220,22 @@ def test_a_file_system_without_locks_on_open_files_gets_files_beside(tmp_path, m
     assert isinstance(system_locks(Descriptors(disk), disk, root=str(tmp_path)), FlockLocks)
 
 
+@pytest.mark.parametrize("code", [errno.EIO, errno.ENOLCK])
+def test_locks_that_cannot_be_asked_for_are_not_taken_for_missing(code, tmp_path, monkeypatch):
+    def failing(*_: object) -> int:
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr(fcntl, "fcntl", failing)
+    with pytest.raises(UnsafeStore, match=os.strerror(code)):
+        FileStore(tmp_path)
+
+
+def test_a_root_that_cannot_be_opened_to_ask_for_locks_is_refused(tmp_path):
+    disk = system_disk("")
+    with pytest.raises(UnsafeStore, match="No such file"):
+        system_locks(Descriptors(disk), disk, root=str(tmp_path / "gone"))
+
+
 def test_a_system_without_fcntl_imports_the_library_and_is_refused_a_file_store(tmp_path):
     code = (
         "import sys; sys.modules['fcntl'] = None\n"
@@ -387,7 +245,7 @@ def test_a_system_without_fcntl_imports_the_library_and_is_refused_a_file_store(
     )
     done = subprocess.run([sys.executable, "-c", code, tmp_path / "runs"], capture_output=True, text=True, check=True)
     assert done.stdout == (
-        f"{tmp_path / 'runs'}: a FileStore needs flock and fsync of directories, which this system lacks;"
+        f"{tmp_path / 'runs'}: a store on disk needs flock and fsync of directories, which this system lacks;"
         " use a MemoryStore here\n"
     )
     assert not (tmp_path / "runs").exists()

@@ -42,17 +42,10 @@ def undecorated(order: Order) -> Token:
 
 
 # Only builders can be listed.
-workflow(
-    target=Paid,
-    inputs=Order | Otp,
-    builders=[
-        undecorated,  # E: list-item
-        Token,  # E: list-item
-        "pay",  # E: list-item
-        pay,
-        Bank().pay,
-    ],
-)
+workflow(target=Paid, inputs=Order | Otp, builders=[undecorated, pay])  # E: list-item
+workflow(target=Paid, inputs=Order | Otp, builders=[Token, pay])  # E: list-item
+workflow(target=Paid, inputs=Order | Otp, builders=["tokenize", pay])  # E: list-item
+workflow(target=Paid, inputs=Order | Otp, builders=tokenize)  # E: arg-type
 
 # All is given by keyword, and nothing may be left out but inputs= and name=.
 workflow(Paid, Order | Otp, [tokenize, pay])  # E: call-overload

@@ -3,7 +3,7 @@
 from polaris_dsl.stores._file import FileStore
 from polaris_dsl.stores._lines import Built, Failed, Fed, Line, Put, Rested, Started
 from polaris_dsl.stores._memory import MemoryStore
-from polaris_dsl.stores._protocol import Journals, Store
+from polaris_dsl.stores._protocol import Inspectable, Journals, Store, Verified
 from polaris_dsl.stores._repair import Repaired
 
 __all__ = [
@@ -11,6 +11,7 @@ __all__ = [
     "Failed",
     "Fed",
     "FileStore",
+    "Inspectable",
     "Journals",
     "Line",
     "MemoryStore",
@@ -19,4 +20,5 @@ __all__ = [
     "Rested",
     "Started",
     "Store",
+    "Verified",
 ]

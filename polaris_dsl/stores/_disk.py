@@ -29,12 +29,16 @@ class Disk:
     """Makes the data and the size of a file durable."""
     sync_folder: Callable[[str], None]
     """Makes the entries of a directory durable."""
+    forget: Callable[[int], None]
+    """Asks the system to read a file from the disk again, and not from its cache; it may have reasons not to."""
     fstat: Callable[[int], os.stat_result]
     lstat: Callable[[str], os.stat_result]
     fchmod: Callable[[int, int], None]
     chmod: Callable[[str, int], None]
     mkdir: Callable[[str, int], None]
     unlink: Callable[[str], None]
+    rename: Callable[[str, str], None]
+    """Puts a file in the place of another, at once."""
     listdir: Callable[[str], List[str]]
 
     def read_from(self, fd: int, at: int, /) -> bytes:
@@ -87,7 +91,7 @@ def system_disk(root: str, /) -> Disk:
     try:
         sync = _strongest_sync()
     except ImportError:
-        why = "a FileStore needs flock and fsync of directories, which this system lacks; use a MemoryStore here"
+        why = "a store on disk needs flock and fsync of directories, which this system lacks; use a MemoryStore here"
         raise UnsafeStore(root, why=why) from None
     return Disk(
         open=os.open,
@@ -97,12 +101,14 @@ def system_disk(root: str, /) -> Disk:
         ftruncate=os.ftruncate,
         sync=sync,
         sync_folder=_sync_folder,
+        forget=_forget_contents if hasattr(os, "posix_fadvise") else _keep_contents,
         fstat=os.fstat,
         lstat=os.lstat,
         fchmod=os.fchmod,
         chmod=os.chmod,
         mkdir=os.mkdir,
         unlink=os.unlink,
+        rename=os.replace,
         listdir=os.listdir,
     )
 
@@ -129,6 +135,14 @@ def _sync_folder(path: str) -> None:
         os.close(fd)
 
 
+def _forget_contents(fd: int) -> None:
+    os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
+
+
+def _keep_contents(_fd: int) -> None:
+    """Do nothing: macOS has no such call."""
+
+
 class Descriptors:
     """The files that a store has open to lock and write. Safe to share between threads.
 
@@ -148,16 +162,10 @@ class Descriptors:
             FileNotFoundError: there is none, and none was to be made; or its directory is missing.
             OSError: it cannot be opened; it is a symbolic link, for one.
         """
-        while True:
-            try:
-                return self._kept(self._disk.open(path, WRITE, 0o600))
-            except FileNotFoundError:
-                if not create:
-                    raise
-            try:
-                return self.create(path)
-            except FileExistsError:
-                continue  # another was faster
+        fd = self._kept(self._disk.open(path, WRITE | os.O_CREAT if create else WRITE, 0o600))
+        if create and self._disk.fstat(fd).st_size == 0:  # it may be new, and the umask too strict
+            self._disk.fchmod(fd, 0o600)
+        return fd
 
     def create(self, path: str, /) -> int:
         """Make a file that only its owner may use, whatever the umask, and open it.

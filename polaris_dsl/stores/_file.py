@@ -12,23 +12,22 @@ from typing import Callable, Dict, Iterator, List, Optional, Sequence, Tuple, Un
 from typing_extensions import Literal
 
 from polaris_dsl.errors import (
-    CorruptJournal,
     DefinitionError,
     NotWritten,
     RunLocked,
-    StoreError,
     UnknownRun,
     UnsafeStore,
 )
-from polaris_dsl.stores._checks import check_commit, check_run_id
-from polaris_dsl.stores._disk import READ, Descriptors, Disk, system_disk
+from polaris_dsl.stores._checks import check_lines, check_run_id
+from polaris_dsl.stores._disk import Descriptors, Disk, system_disk
 from polaris_dsl.stores._lines import Line
-from polaris_dsl.stores._listing import glance, run_of
-from polaris_dsl.stores._locks import Locks, system_locks
-from polaris_dsl.stores._open import Address, Ground, OpenJournal, readable, refuse, told
+from polaris_dsl.stores._locks import Holder, Locks, system_locks
+from polaris_dsl.stores._look import Look
+from polaris_dsl.stores._move import adopt, move
+from polaris_dsl.stores._open import Address, Ground, OpenJournal, readable, told
 from polaris_dsl.stores._paths import Folder, is_workflow_name, prepare_root
+from polaris_dsl.stores._protocol import Glance, Journals, Store, Verified
 from polaris_dsl.stores._repair import Repaired, repair
-from polaris_dsl.stores._scan import Scan, scan
 
 LONGEST_PAUSE_S = 0.05
 
@@ -71,7 +70,8 @@ class FileStore:
         durable = durability == "power"
         prepare_root(disk, self._root, durable=durable)
         files = Descriptors(disk)
-        locks = system_locks(files, disk, root=self._root) if _locks is None else _locks(files, disk)
+        with readable(self._root):
+            locks = system_locks(files, disk, root=self._root) if _locks is None else _locks(files, disk)
         self._ground = Ground(disk, files, locks, durable)
 
     def open(self, workflow: str, /) -> FileJournals:
@@ -107,11 +107,52 @@ class FileStore:
             raise UnknownRun(run_id, workflow="(any)")
         return self.open(names[0]).repair(run_id)
 
+    def move(self, run_id: str, /, *, workflow: str, into: Store) -> None:
+        """Move a run into another store, which must not have it: durable there before it is removed here.
+
+        Between file stores the journal keeps every byte. Where a move was interrupted, doing it again ends it.
+
+        Raises:
+            BadRunId: no store takes this id.
+            UnknownRun: there is no such run.
+            RunLocked: it is held, here or there.
+            CorruptJournal: it was damaged; repair it first.
+            WrongWorkflow: the journal belongs to another workflow.
+            DefinitionError: the other store has another run of this id, keeps live values, or is this one.
+            NotWritten: the other store could not take it.
+        """
+        if not into.encoded:
+            raise DefinitionError("a run is moved into a store that keeps text, not live values")
+        if isinstance(into, FileStore) and os.path.samefile(self._root, into._root):  # noqa: SLF001  its class
+            raise DefinitionError(f"{self._root} is where the run is already; move it into another store")
+        self.open(workflow).move(run_id, into=into.open(workflow))
+
+    def workflows(self) -> Iterator[str]:
+        """Yield the names of the workflows that have runs here, in order."""
+        for name, folder in self._folders():
+            if any(folder.journals()):
+                yield name
+
+    def glance(self, workflow: str, /) -> Iterator[Glance]:
+        """Yield every run of a workflow with the last line of its journal, or why it cannot be read; see `runs()`."""
+        return self.open(workflow).look.glance()
+
+    def holder(self, run_id: str, /, *, workflow: str) -> Optional[Holder]:
+        """Return who holds a run and since when, taking no lock; None: nobody, or there is no such run."""
+        return self.open(workflow).holder(run_id)
+
+    def verify(self, workflow: str, /) -> Iterator[Verified]:
+        """Check every journal of a workflow, whole, and yield what was found; reads only, raises for no journal."""
+        return self.open(workflow).look.verify()
+
     def _workflows_with(self, run: str) -> List[str]:
+        return [name for name, folder in self._folders() if self._ground.disk.exists(folder.journal(run))]
+
+    def _folders(self) -> List[Tuple[str, Folder]]:
         disk = self._ground.disk
         with readable(self._root):
             names = [name for name in sorted(disk.listdir(self._root)) if is_workflow_name(name)]
-        return [name for name in names if disk.exists(Folder(disk, self._root, name).journal(run))]
+        return [(name, Folder(disk, self._root, name)) for name in names]
 
 
 class FileJournals:
@@ -124,6 +165,7 @@ class FileJournals:
         self._folder = folder
         self._workflow = workflow
         self._ground = ground
+        self.look = Look(ground, folder, workflow)
         self._held: Dict[Tuple[int, str], OpenJournal] = {}  # by process too: a forked child holds nothing
 
     def load(self, run: str, /, *, after: int = 0) -> Tuple[Line, ...]:
@@ -138,15 +180,14 @@ class FileJournals:
             WrongWorkflow: it belongs to another workflow.
             UnsafeStore: it cannot be read.
         """
-        address = self._address(run)
+        held = self._held.get((os.getpid(), run))
+        address = self._address(run) if held is None else held.address
         with readable(address.path):
-            held = self._held.get((os.getpid(), run))
             if held is not None:
                 with held.mutex:
                     if held.usable:
-                        with held.locked():
-                            return held.lines(after)
-            return self._verified(address).lines[after:]
+                        return held.lines(after)
+            return self.look.verified(address).lines[after:]
 
     def append(self, run: str, expected_n: int, lines: Sequence[Line], /) -> Tuple[Line, ...]:
         """Commit `lines` behind line `expected_n`, all or none, or return what already follows it.
@@ -163,9 +204,11 @@ class FileJournals:
             UnsafeStore: a symbolic link lies in its place.
             ValueError: these lines can stand in no journal.
         """
-        check_commit(run, workflow=self._workflow, expected_n=expected_n, lines=lines)
+        held = self._held.get((os.getpid(), run))
+        if held is None:
+            check_run_id(run)
+        check_lines(run, workflow=self._workflow, expected_n=expected_n, lines=lines)
         try:
-            held = self._held.get((os.getpid(), run))
             if held is not None:
                 with held.mutex:
                     if held.usable:
@@ -193,8 +236,8 @@ class FileJournals:
         with readable(address.path):
             journal = self._lock_run(address, wait_s=wait_s, create=True)
         try:
-            with readable(address.path), journal.mutex, journal.locked():
-                journal.catch_up()
+            with readable(address.path), journal.mutex:
+                journal.recover()
             self._held[process, run] = journal
             yield
         finally:
@@ -215,17 +258,11 @@ class FileJournals:
             UnsafeStore: as above, they cannot be read.
         """
         problems = []
-        with readable(self._folder.path):
-            paths = list(self._folder.journals())
-        for path in paths:
-            try:
-                summary = self._summary(path)
-            except UnknownRun:
-                continue  # deleted meanwhile, or never begun
-            except StoreError as error:
-                problems.append(error)
-                continue
-            yield summary
+        for seen in self.look.glance():
+            if seen.problem is not None:
+                problems.append(seen.problem)
+            if seen.last is not None:
+                yield seen.run, seen.last
         if problems:
             raise problems[0]
 
@@ -248,6 +285,33 @@ class FileJournals:
         with self._locked(run) as journal:
             return repair(journal)
 
+    def adopt(self, run: str, data: bytes, /) -> None:
+        """Keep a run as another store kept it, byte for byte; all or nothing, durable on return.
+
+        It may be here already, up to some line.
+
+        Raises:
+            BadRunId: no store takes this id.
+            RunLocked: it is held.
+            CorruptJournal: the journal that is here was damaged.
+            DefinitionError: another run of this id is here.
+            NotWritten: nothing was kept.
+            CommitUnknown: it may be here or not.
+        """
+        with self._locked(run, create=True) as journal:
+            adopt(journal, data)
+
+    def move(self, run: str, /, *, into: Journals) -> None:
+        """Move a run into the journals of another store; see `FileStore.move`."""
+        with self._locked(run) as journal:
+            move(journal, into=into)
+
+    def holder(self, run: str, /) -> Optional[Holder]:
+        """Return who holds a run, taking no lock; see `FileStore.holder`."""
+        address = self._address(run)
+        with readable(address.path):
+            return self.look.holder(address)
+
     # --- opening
 
     def _address(self, run: str) -> Address:
@@ -255,20 +319,22 @@ class FileJournals:
         return Address(run, self._workflow, self._folder, self._folder.journal(run))
 
     def _open(self, address: Address, *, create: bool) -> OpenJournal:
-        if create:
-            self._folder.make_for(address.path)
+        descriptors = self._ground.descriptors
         try:
-            fd = self._ground.descriptors.open(address.path, create=create)
+            fd = descriptors.open(address.path, create=create)
         except FileNotFoundError:
-            raise UnknownRun(address.run, workflow=self._workflow) from None
+            if not create:
+                raise UnknownRun(address.run, workflow=self._workflow) from None
+            self._folder.make_for(address.path)
+            fd = descriptors.open(address.path, create=True)
         return OpenJournal(fd, address, self._ground)
 
     @contextmanager
-    def _locked(self, run: str) -> Iterator[OpenJournal]:
-        """Open the journal of a run that is there, and take both of its locks, without waiting for the run's."""
+    def _locked(self, run: str, *, create: bool = False) -> Iterator[OpenJournal]:
+        """Open the journal of a run, and take both of its locks, without waiting for the run's."""
         address = self._address(run)
         with readable(address.path):
-            journal = self._lock_run(address, wait_s=0, create=False)
+            journal = self._lock_run(address, wait_s=0, create=create)
             try:
                 with journal.locked():
                     yield journal
@@ -281,11 +347,11 @@ class FileJournals:
             journal = self._open(address, create=create)
             try:
                 _take_run(journal, deadline=deadline)
+                if journal.in_place():
+                    return journal
             except BaseException:
                 journal.close()
                 raise
-            if journal.in_place():
-                return journal
             journal.release()
 
     def _append_alone(self, address: Address, expected_n: int, lines: Sequence[Line]) -> Tuple[Line, ...]:
@@ -297,49 +363,6 @@ class FileJournals:
                         return journal.append(expected_n, lines)
             finally:
                 journal.close()
-
-    # --- reading without the run lock
-
-    def _verified(self, address: Address) -> Scan:
-        disk, locks = self._ground.disk, self._ground.locks
-        with self._reading(address) as fd:
-            found = scan(disk.read_from(fd, 0), address.run)
-            if found.damage is not None:
-                # A commit under way may look like that: read again when there is none.
-                locks.take_append(fd, shared=True)
-                try:
-                    found = scan(disk.read_from(fd, 0), address.run)
-                finally:
-                    locks.drop_append(fd)
-        refuse(found, address)
-        if not found.lines:
-            raise UnknownRun(address.run, workflow=self._workflow)
-        return found
-
-    def _summary(self, path: str) -> Tuple[str, Line]:
-        disk = self._ground.disk
-        with readable(path):
-            with self._reading(Address("", self._workflow, self._folder, path)) as fd:
-                ends = glance(disk, fd)
-                begun = run_of(disk.read_from(fd, 0).partition(b"\n")[0]) if ends is None else ends[0]
-            run = "" if begun is None else begun.run
-            if begun is not None and self._folder.journal(run) != path:
-                raise CorruptJournal(path, line=1, byte=0, why=f"this is the journal of run {run!r}, out of its place")
-            if ends is not None and ends[0].flow == self._workflow:
-                return run, ends[1]
-            return run, self._verified(Address(run, self._workflow, self._folder, path)).lines[-1]
-
-    @contextmanager
-    def _reading(self, address: Address) -> Iterator[int]:
-        disk = self._ground.disk
-        try:
-            fd = disk.open(address.path, READ, 0)
-        except FileNotFoundError:
-            raise UnknownRun(address.run, workflow=self._workflow) from None
-        try:
-            yield fd
-        finally:
-            disk.close(fd)
 
 
 def _is_path(root: object) -> bool:

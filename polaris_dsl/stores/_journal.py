@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from hashlib import blake2b
-from typing import Any, Dict, Mapping, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, Mapping, Optional, Sequence, Tuple
 
 import attrs
 
@@ -15,7 +15,7 @@ FORMAT = 1
 
 _SEAL = b',"h":"0123456789abcdef"}'
 _H = slice(-18, -2)
-_quote = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+_quote: Callable[[str], str] = json.encoder.encode_basestring  # what an encoder calls for text, without the way to it
 _value_at = json.JSONDecoder().raw_decode
 
 
@@ -50,8 +50,8 @@ def write(lines: Sequence[Line], /, *, behind: Tip) -> Tuple[bytes, Tip]:
     Raises:
         ValueError: a body is more than one line of text.
     """
-    n, size, h = behind.n, behind.size, behind.h
-    written = []
+    n, h = behind.n, behind.h
+    data = b""
     for part, line in enumerate(lines, 1):
         n += 1
         place = f',"part":[{part},{len(lines)}]' if len(lines) > 1 else ""
@@ -59,19 +59,15 @@ def write(lines: Sequence[Line], /, *, behind: Tip) -> Tuple[bytes, Tip]:
         # A lone surrogate (of a file name, say) has no UTF-8: it is written as the escape that JSON has for it.
         raw = text.encode("utf-8", "backslashreplace")
         h = _digest(h, raw, b"}")
-        written.append(b'%b,"h":"%b"}\n' % (raw, h))
-        size += len(written[-1])
-    data = b"".join(written)
+        data += b'%b,"h":"%b"}\n' % (raw, h)
     if data.count(b"\n") != len(lines):
         raise ValueError("the JSON text of a data is one line")
-    return data, Tip(n, size, h)
+    return data, Tip(n, behind.size + len(data), h)
 
 
 def read(raw: bytes, /, *, h: bytes) -> Optional[Entry]:
     """Return the line that follows link `h` of the chain, given without its newline; None if it was damaged."""
-    if len(raw) <= len(_SEAL) or _digest(h, raw[: -len(_SEAL)], b"}") != raw[_H]:
-        return None
-    if raw[-len(_SEAL) : _H.start] != _SEAL[: _H.start] or raw[_H.stop :] != _SEAL[_H.stop :]:
+    if not sealed(raw, h=h):
         return None
     try:
         fields = _parse(raw[: -len(_SEAL)].decode() + "}")
@@ -79,6 +75,12 @@ def read(raw: bytes, /, *, h: bytes) -> Optional[Entry]:
         return Entry(_line(fields), part, parts)
     except (ValueError, LookupError, TypeError):
         return None
+
+
+def sealed(raw: bytes, /, *, h: bytes) -> bool:
+    """Return whether a line is as it was written behind link `h` of the chain."""
+    body = raw[: -len(_SEAL)]
+    return bool(body) and raw == b'%b,"h":"%b"}' % (body, _digest(h, body, b"}"))
 
 
 def link_of(raw: bytes, /) -> bytes:
@@ -96,17 +98,14 @@ def claimed(raw: bytes, /) -> Mapping[str, object]:
 
 
 def _digest(*parts: bytes) -> bytes:
-    digest = blake2b(digest_size=8)
-    for part in parts:
-        digest.update(part)
-    return digest.hexdigest().encode()
+    return blake2b(b"".join(parts), digest_size=8).hexdigest().encode()
 
 
 def _fields(line: Line) -> str:
     """Write what a line says from its `op` on; the bodies of data are taken over as they are."""
     if isinstance(line, Built):
-        kept = f',"kept":{_quote(line.kept)}' if line.kept else ""
-        return f'"op":"built","by":{_quote(line.by)},"in":{_quote(dict(line.inputs))},"put":{_puts(line.put)}{kept}'
+        kept = f',"kept":[{",".join(map(_quote, line.kept))}]' if line.kept else ""
+        return f'"op":"built","by":{_quote(line.by)},"in":{_inputs(line.inputs)},"put":{_puts(line.put)}{kept}'
     if isinstance(line, Fed):
         return f'"op":"feed","put":{_puts(line.put)}'
     if isinstance(line, Started):
@@ -114,8 +113,12 @@ def _fields(line: Line) -> str:
         return f'"op":"run","fmt":{FORMAT},"run":{run},"flow":{flow},"graph":{graph}'
     if isinstance(line, Failed):
         error = f'{{"type":{_quote(line.error)},"at":{_quote(line.place)}}}'
-        return f'"op":"failed","by":{_quote(line.by)},"in":{_quote(dict(line.inputs))},"err":{error}'
+        return f'"op":"failed","by":{_quote(line.by)},"in":{_inputs(line.inputs)},"err":{error}'
     return f'"op":"rest","status":{_quote(line.status)}'
+
+
+def _inputs(inputs: Mapping[str, int]) -> str:
+    return "{" + ",".join([f"{_quote(name)}:{version}" for name, version in inputs.items()]) + "}"
 
 
 def _puts(puts: Sequence[Put]) -> str:

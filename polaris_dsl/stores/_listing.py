@@ -1,15 +1,32 @@
-"""The id and the last line of a run, from the two ends of its journal."""
+"""Whose journal it is and its last line, from the two ends of it."""
 
 from __future__ import annotations
 
+import re
 from typing import Optional, Tuple
 
 from polaris_dsl.stores._disk import Disk
-from polaris_dsl.stores._journal import claimed, link_of, read, start
-from polaris_dsl.stores._lines import Line, Started
+from polaris_dsl.stores._journal import claimed, link_of, read, sealed, start
+from polaris_dsl.stores._lines import Line, Rested, Started
 
 BLOCK = 4096
 """How many bytes are read of each end, at first."""
+
+_SEAL = 24
+"""How many bytes the end of a line has at least, with which the next one is sealed, and its newline."""
+
+_BEGUN = re.compile(
+    rb'\{"n":1,"at":"[^"\\]*","op":"run","fmt":1,"run":"([^"\\]*)","flow":"([^"\\]*)","graph":"[^"\\]*"'
+    rb'(?:,"part":\[1,\d+\])?,"h":"[0-9a-f]{16}"\}\n'
+)
+"""A first line in which nothing is escaped: to read it as JSON would take most of the time of a listing."""
+
+
+_RESTED = re.compile(rb'\{"n":\d+,"at":"([ !#-\[\]-~]*)","op":"rest","status":"([ !#-\[\]-~]*)","h":"[0-9a-f]{16}"\}')
+"""A status as the last line, which nearly every journal has; as above."""
+
+Ends = Tuple[str, str, Line]
+"""Run id and workflow, as the first line says (the reader can tell by its place if that is true), and the last line."""
 
 
 def run_of(first: bytes, /) -> Optional[Started]:
@@ -19,21 +36,45 @@ def run_of(first: bytes, /) -> Optional[Started]:
     return entry.line if entry is not None and isinstance(entry.line, Started) else None
 
 
-def glance(disk: Disk, fd: int, /) -> Optional[Tuple[Started, Line]]:
-    """Return the first and the last line of a journal; None where it takes reading the whole to be sure of them."""
-    begun = run_of(disk.pread(fd, BLOCK, 0).partition(b"\n")[0])
+def glance(disk: Disk, fd: int, /) -> Optional[Ends]:
+    """Return what the two ends of a journal say; None where it takes reading the whole to be sure of them."""
+    head = tail = disk.pread(fd, BLOCK, 0)
+    begun = _begun(head)
     if begun is None:
         return None
-    size = disk.fstat(fd).st_size
-    reach = BLOCK
+    begin, reach = 0, BLOCK
     while True:
-        at = max(0, size - reach)
-        *lines, unfinished = disk.pread(fd, size - at, at).split(b"\n")
-        # The line before the last seals it, and so must be whole; the first of them may be cut off in front.
-        if at == 0 or lines[:-2]:
+        if len(head) == BLOCK:
+            size = disk.fstat(fd).st_size
+            begin = max(0, size - reach)
+            tail = disk.pread(fd, size - begin, begin)
+        at = tail.rfind(b"\n", 0, -1) + 1
+        # The line before the last seals it, with its own last bytes; what lies before them may be cut off.
+        if begin == 0 or at > _SEAL:
             break
         reach *= 8
-    if unfinished or not lines:
+    if not tail.endswith(b"\n"):
         return None
-    entry = read(lines[-1], h=link_of(lines[-2]) if lines[:-1] else start(begun.run).h)
-    return None if entry is None or entry.part != entry.parts else (begun, entry.line)
+    run, flow = begun
+    last = _last(tail[at:-1], h=link_of(tail[: at - 1]) if at else start(run).h)
+    return None if last is None else (run, flow, last)
+
+
+def _begun(head: bytes) -> Optional[Tuple[str, str]]:
+    said = _BEGUN.match(head)
+    if said is not None:
+        try:
+            return said[1].decode(), said[2].decode()
+        except UnicodeDecodeError:
+            return None
+    begun = run_of(head.partition(b"\n")[0])
+    return None if begun is None else (begun.run, begun.flow)
+
+
+def _last(raw: bytes, *, h: bytes) -> Optional[Line]:
+    rested = _RESTED.fullmatch(raw)
+    if rested is not None and sealed(raw, h=h):
+        return Rested(rested[1].decode(), rested[2].decode())
+    entry = read(raw, h=h)
+    # Of a commit of several lines a power cut may have left the last, and not those before it.
+    return None if entry is None or entry.parts > 1 else entry.line

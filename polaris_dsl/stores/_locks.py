@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import platform
 import struct
@@ -13,6 +14,7 @@ from typing import Dict, Optional
 import attrs
 from typing_extensions import Protocol
 
+from polaris_dsl.errors import UnsafeStore
 from polaris_dsl.stores._disk import READ, Descriptors, Disk
 
 
@@ -47,16 +49,23 @@ class Locks(Protocol):
 
 
 def system_locks(descriptors: Descriptors, disk: Disk, /, *, root: str) -> Locks:
-    """Return the best locks that there are for files below `root`."""
-    if sys.platform == "linux" and _ofd_works(root):
-        return OfdLocks()
-    return FlockLocks(descriptors, disk)
+    """Return the best locks that there are for files below `root`; all processes must come to the same.
+
+    Raises:
+        UnsafeStore: which locks there are could not be found out.
+    """
+    try:
+        best = sys.platform == "linux" and _ofd_works(root)
+    except OSError as error:
+        raise UnsafeStore(root, why=f"cannot be used: {error.strerror}") from error
+    return OfdLocks() if best else FlockLocks(descriptors, disk)
 
 
 # --- Linux: both are ranges of bytes of the journal itself, far behind its data; no file more for each run ------------
 
 _SETLK, _SETLKW, _GETLK = 37, 38, 36  # F_OFD_...: the fcntl module has the names since Python 3.9
 _READ, _WRITE, _UNLOCK = 0, 1, 2
+_UNKNOWN = {errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP}
 _FLOCK = "hhqqi0q"  # struct flock: type, whence, start, length, pid
 _APPEND = 1 << 62
 _RUN = 1 << 61
@@ -79,8 +88,10 @@ def _ofd_works(root: str) -> bool:
     fd = os.open(root, os.O_RDONLY | os.O_CLOEXEC)
     try:
         fcntl.fcntl(fd, _GETLK, _SHARE_APPEND)
-    except OSError:
-        return False
+    except OSError as error:
+        if error.errno in _UNKNOWN:
+            return False
+        raise  # who took other locks than the others, since something failed just now, would be locked out by nobody
     finally:
         os.close(fd)
     return True

@@ -74,6 +74,21 @@ def refuse(found: Scan, address: Address, /) -> None:
             raise WrongWorkflow(address.path, expected=address.workflow, found=line.flow)
 
 
+class AppendLock:
+    """The append lock of an open journal, as a context; one that is made once, for it is entered at each commit."""
+
+    def __init__(self, fd: int, locks: Locks, /) -> None:
+        self._fd = fd
+        self._locks = locks
+
+    def __enter__(self) -> None:
+        self._locks.take_append(self._fd)
+
+    def __exit__(self, *_error: object) -> None:
+        with suppress(OSError):  # what was committed is committed; at the latest, closing the file lets go
+            self._locks.drop_append(self._fd)
+
+
 class OpenJournal:
     """An open journal: knows its lines and its size, and reads only what others have added since.
 
@@ -92,16 +107,11 @@ class OpenJournal:
         self._lines: List[Line] = []
         self._tip = start(address.run)
         self._unsynced = False
+        self._append_lock = AppendLock(fd, ground.locks)
 
-    @contextmanager
-    def locked(self) -> Iterator[None]:
-        """Hold the append lock. Raises `OSError` if there is no lock to be had."""
-        self.ground.locks.take_append(self.fd)
-        try:
-            yield
-        finally:
-            with suppress(OSError):  # what was committed is committed; at the latest, closing the file lets go
-                self.ground.locks.drop_append(self.fd)
+    def locked(self) -> AppendLock:
+        """Hold the append lock, as a context. Raises `OSError` if there is no lock to be had."""
+        return self._append_lock
 
     def take_run(self) -> bool:
         """Take the run lock, without waiting; False if another has it."""
@@ -126,19 +136,26 @@ class OpenJournal:
         return ()
 
     def lines(self, after: int, /) -> Tuple[Line, ...]:
-        """Return the lines behind line `after`; under the append lock."""
-        self.catch_up()
+        """Return the lines behind line `after`."""
+        self.recover()
         if not self._lines:
             raise self.unknown()
         return tuple(self._lines[after:])
 
+    def recover(self) -> None:
+        """Catch up, under the append lock, if there is anything new; what is not there yet may be seen later."""
+        state = self._disk.fstat(self.fd)
+        if state.st_size != self._tip.size or not state.st_nlink:
+            with self.locked():
+                self.catch_up()
+
     def catch_up(self) -> None:
         """Read what was added since, and recover from what was interrupted; under the append lock."""
         state = self._disk.fstat(self.fd)
+        if state.st_size == self._tip.size and state.st_nlink:
+            return
         if state.st_nlink == 0:
             raise self.unknown()
-        if state.st_size == self._tip.size:
-            return
         if state.st_size < self._tip.size:
             why = "it was cut while it was open"
             raise CorruptJournal(self.address.path, line=self._tip.n, byte=state.st_size, why=why)
@@ -167,8 +184,15 @@ class OpenJournal:
         try:
             yield
         except OSError as error:
-            self.usable = False  # never again: the kernel reports a failed sync once, and then calls the pages clean
-            raise CommitUnknown(self.address.path, why=told(error)) from error
+            raise self._given_up(error) from error
+
+    def _given_up(self, error: OSError) -> CommitUnknown:
+        self.usable = False  # never again: the kernel reports a failed sync once, and then calls the pages clean
+        with suppress(OSError):
+            # Its cache may show what the disk does not have; on ext4 even what is then written over it and synced can
+            # be lost. So whoever reads next shall see the disk.
+            self._disk.forget(self.fd)
+        return CommitUnknown(self.address.path, why=told(error))
 
     def unknown(self) -> UnknownRun:
         """Return the error that says that there is no such run."""
@@ -221,7 +245,7 @@ class OpenJournal:
         except OSError as error:
             self._cut_back()
             raise NotWritten(self.address.path, why=told(error)) from error
-        if all(isinstance(line, Rested) for line in lines):
+        if len(lines) == 1 and isinstance(lines[0], Rested):
             self._unsynced = self.ground.durable
         else:
             self._sync()
@@ -238,8 +262,10 @@ class OpenJournal:
     def _sync(self) -> None:
         if not self.ground.durable:
             return
-        with self.unknown_if_it_fails():
+        try:
             self._disk.sync(self.fd)
             if self._tip.size == 0:
                 self.address.folder.sync_for(self.address.path)
+        except OSError as error:
+            raise self._given_up(error) from error
         self._unsynced = False

@@ -70,23 +70,25 @@ class Folder:
         """Return the path of a run's journal. The hash comes first: no run id can name anything else, on any system."""
         digest = sha256(run.encode("utf-8", "surrogatepass")).hexdigest()[:32]
         slug = _UNFIT.sub("-", run)[:_SLUG].strip("-")
-        return str(Path(self.path, digest[:2], f"{digest}-{slug}.jsonl"))
+        return f"{self.path}/{digest[:2]}/{digest}-{slug}.jsonl"
 
     def journals(self) -> Iterator[str]:
         """Yield the paths of all journals."""
         for shard in self._entries(self.path):
-            below = Path(self.path, shard)
-            yield from (str(below / name) for name in self._entries(str(below)) if _JOURNAL.fullmatch(name))
+            below = f"{self.path}/{shard}"
+            for name in self._entries(below):
+                if _JOURNAL.fullmatch(name):
+                    yield f"{below}/{name}"
 
     def make_for(self, journal: str, /) -> None:
         """Make the directories of a journal, unless they are there."""
-        for path in (self.path, str(Path(journal).parent)):
+        for path in (self.path, os.path.dirname(journal)):
             if self._disk.make_folder(path):
                 self._durable.discard(path)
 
     def sync_for(self, journal: str, /) -> None:
         """Make the way to a journal durable. A directory that another made may not be so: each is synced once."""
-        shard = str(Path(journal).parent)
+        shard = os.path.dirname(journal)
         self._disk.sync_folder(shard)
         for path, above in ((shard, self.path), (self.path, self._root)):
             if path not in self._durable:

@@ -3,21 +3,61 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Optional
+from typing import Mapping, Optional, Tuple
 
 import attrs
 
+from polaris_dsl.stores._journal import claimed
 from polaris_dsl.stores._open import OpenJournal, refuse
 from polaris_dsl.stores._scan import scan
 
 
 @attrs.frozen
+class Lost:
+    """What a line that was cut said of itself; nothing vouches for it.
+
+    Attributes:
+        line: its number in the journal, from 1.
+        op: `run`, `feed`, `built`, `failed` or `rest`; empty if the line cannot be read.
+        by: the builder, if there was one.
+        data: the names of the data that were fed or built.
+    """
+
+    line: int
+    op: str
+    by: str
+    data: Tuple[str, ...]
+
+
+@attrs.frozen
 class Repaired:
-    """What a repair cut: how many lines and bytes, and where the journal is kept as it was; 0, 0, None: nothing."""
+    """What a repair cut: how many lines and bytes, and where the journal is kept as it was; 0, 0, None: nothing.
+
+    `lost` tells of each line that was cut, as far as it can be read; it does not count when two are compared.
+    """
 
     lines: int
     bytes: int
     copy: Optional[str]
+    lost: Tuple[Lost, ...] = attrs.field(default=(), eq=False)
+
+
+def lost_of(cut: bytes, /, *, behind: int) -> Tuple[Lost, ...]:
+    """Return what lines said of themselves that were cut behind line `behind`; names only, no values."""
+    lines = cut[:-1].split(b"\n") if cut.endswith(b"\n") else cut.split(b"\n")
+    return tuple(_lost(behind + number, claimed(raw)) for number, raw in enumerate(lines, 1))
+
+
+def _lost(line: int, said: Mapping[str, object]) -> Lost:
+    puts, kept, op, by = (said.get(key) for key in ("put", "kept", "op", "by"))
+    names = [put[0] for put in puts if isinstance(put, list) and put] if isinstance(puts, list) else []
+    names += kept if isinstance(kept, list) else []
+    return Lost(
+        line,
+        op if isinstance(op, str) else "",
+        by if isinstance(by, str) else "",
+        tuple(name for name in names if isinstance(name, str)),
+    )
 
 
 def repair(journal: OpenJournal, /) -> Repaired:
@@ -42,7 +82,8 @@ def repair(journal: OpenJournal, /) -> Repaired:
         disk.ftruncate(journal.fd, found.tip.size)
         if journal.ground.durable:
             disk.sync(journal.fd)
-    return Repaired(cut.count(b"\n") + (not cut.endswith(b"\n")), len(cut), copy)
+    lost = lost_of(cut, behind=found.tip.n)
+    return Repaired(len(lost), len(cut), copy, lost)
 
 
 def _keep_copy(journal: OpenJournal, data: bytes) -> str:

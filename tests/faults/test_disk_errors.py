@@ -1,21 +1,21 @@
-"""What a file store does when the disk fails, and what is left of it when the power fails."""
+"""What a file store does when a call to the operating system fails."""
 
 from __future__ import annotations
 
 import errno
 import os
 from pathlib import Path
-from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple, Union
+from typing import Callable, List
 
 import attrs
 import pytest
 
 from polaris_dsl.errors import CommitUnknown, NotWritten, StoreError, UnknownRun, UnsafeStore
-from polaris_dsl.stores import Fed, FileStore, Line, Put, Rested, Started
-from polaris_dsl.stores._disk import Disk, system_disk
+from polaris_dsl.stores import Fed, FileStore, Put, Rested, Started
+from polaris_dsl.stores._disk import system_disk
 from polaris_dsl.stores._file import FileJournals
 from polaris_dsl.stores._locks import FlockLocks
-from polaris_dsl.stores._open import OpenJournal
+from tests.faults.disks import Faults
 
 AT = "2026-03-01T09:30:00.125Z"
 RUN = "order-42"
@@ -26,35 +26,6 @@ RESTED = Rested(AT, "paused")
 
 def fed(value: object = 1) -> Fed:
     return Fed(AT, (Put("Card", f'"{value}"'),))
-
-
-# --- faults ----------------------------------------------------------------------------------------------------------
-
-
-class Faults:
-    """A disk that notes each call, and fails those that it is told to."""
-
-    def __init__(self) -> None:
-        self.ops: List[str] = []
-        self.coming: Dict[str, List[Optional[int]]] = {}
-        real = system_disk("")
-        calls: Dict[str, Any] = {name: self._watched(name, getattr(real, name)) for name in attrs.fields_dict(Disk)}
-        self.disk = Disk(**calls)
-
-    def _watched(self, name: str, call: Callable[..., object]) -> Callable[..., object]:
-        def watched(*args: object) -> object:
-            self.ops.append(name)
-            code = self.coming[name].pop(0) if self.coming.get(name) else None
-            if code is not None:
-                raise OSError(code, os.strerror(code))
-            return call(*args)
-
-        return watched
-
-    def fail(self, **coming: List[Optional[int]]) -> None:
-        """Let the next calls of each name fail with these codes; None: work."""
-        self.coming = coming
-        self.ops.clear()
 
 
 @pytest.fixture
@@ -177,7 +148,7 @@ def test_a_sync_that_fails_is_never_repeated_and_the_next_call_finds_out(journal
         faults.fail(sync=[errno.EIO])
         with pytest.raises(CommitUnknown, match="Input/output error"):
             journals.append(RUN, 1, [fed()])
-        assert faults.ops == ["fstat", "pwrite", "sync"]
+        assert faults.ops == ["fstat", "pwrite", "sync", "forget"]
         faults.fail()
         assert journals.append(RUN, 1, [fed()]) == (fed(),)
         assert faults.ops.index("pwrite") < faults.ops.index("sync"), "what was found was not written once more"
@@ -233,6 +204,36 @@ def test_a_recovery_that_fails_is_unknown(name, journals, faults, plain, tmp_pat
         journals.append(RUN, 1, [fed()])
     with journals.hold(RUN):
         assert journals.append(RUN, 1, [fed()]) == ()
+
+
+def test_a_sync_that_fails_lets_the_next_call_read_from_the_disk_whatever_comes_of_that(journals, faults):
+    with journals.hold(RUN):
+        journals.append(RUN, 0, [STARTED])
+        faults.fail(sync=[errno.EIO], forget=[errno.EIO])
+        with pytest.raises(CommitUnknown):
+            journals.append(RUN, 1, [fed()])
+        assert faults.ops[-2:] == ["sync", "forget"]
+        assert journals.append(RUN, 1, [fed()]) == (fed(),)
+
+
+def test_a_system_that_cannot_forget_keeps_what_it_knows(monkeypatch, tmp_path):
+    monkeypatch.delattr(os, "posix_fadvise")  # as on macOS
+    disk = attrs.evolve(system_disk(""), sync=failing_once())
+    journals = FileStore(tmp_path / "runs", _disk=disk).open(FLOW)
+    with pytest.raises(CommitUnknown):
+        journals.append(RUN, 0, [STARTED])
+    assert journals.load(RUN) == (STARTED,)
+
+
+def failing_once() -> Callable[[int], None]:
+    coming = [errno.EIO]
+
+    def sync(fd: int) -> None:
+        if coming:
+            raise OSError(coming.pop(), "Input/output error")
+        os.fsync(fd)
+
+    return sync
 
 
 @pytest.mark.parametrize("name", ["open", "fstat", "lstat", "mkdir"])
@@ -342,163 +343,3 @@ def test_a_lock_file_that_fails_locks_nobody_out(name, faults, plain, tmp_path):
             pytest.fail("it was held")
     with journals.hold(RUN, wait_s=0):
         assert journals.append(RUN, 1, [fed()]) == ()
-
-
-# --- power cuts ------------------------------------------------------------------------------------------------------
-
-Change = Union[Tuple[int, bytes], int]
-"""A write, as place and bytes, or a cut, as the size that is left."""
-
-
-class Platter:
-    """A disk that knows what of it would be left without power: what was synced, and nothing else.
-
-    After a sync that failed the kernel takes for clean what it could not write: it is lost unless it is written again.
-    """
-
-    def __init__(self) -> None:
-        self._real = system_disk("")
-        self._contents: Dict[int, bytearray] = {}
-        self._unsynced: Dict[int, List[Change]] = {}
-        self._entries: Dict[str, Dict[str, int]] = {}
-        self.syncs_to_fail: List[bool] = []
-        self.disk = attrs.evolve(
-            self._real,
-            open=self._open,
-            pwrite=self._pwrite,
-            ftruncate=self._ftruncate,
-            sync=self._sync,
-            sync_folder=self._sync_folder,
-        )
-
-    def without_power(self, folder: str, to: Path) -> Path:
-        """Write what is left of a directory into another."""
-        to.mkdir(mode=0o700)
-        for name, inode in self._entries.get(folder, {}).items():
-            if inode in self._contents:
-                (to / name).write_bytes(self._contents[inode])
-            else:
-                self.without_power(f"{folder}/{name}", to / name)
-        return to
-
-    def _open(self, path: str, flags: int, mode: int) -> int:
-        fd = self._real.open(path, flags, mode)
-        if flags & os.O_CREAT:
-            inode = os.fstat(fd).st_ino
-            self._contents[inode] = bytearray()
-            self._unsynced[inode] = []
-        return fd
-
-    def _pwrite(self, fd: int, data: bytes, at: int) -> int:
-        self._unsynced[os.fstat(fd).st_ino].append((at, data))
-        return self._real.pwrite(fd, data, at)
-
-    def _ftruncate(self, fd: int, size: int) -> None:
-        self._unsynced[os.fstat(fd).st_ino].append(size)
-        self._real.ftruncate(fd, size)
-
-    def _sync(self, fd: int) -> None:
-        inode = os.fstat(fd).st_ino
-        changes, self._unsynced[inode] = self._unsynced[inode], []
-        if self.syncs_to_fail and self.syncs_to_fail.pop(0):
-            raise OSError(errno.EIO, "Input/output error")
-        content = self._contents[inode]
-        for change in changes:
-            if isinstance(change, int):
-                del content[change:]
-            else:
-                at, data = change
-                content.extend(bytes(max(0, at - len(content))))
-                content[at : at + len(data)] = data
-
-    def _sync_folder(self, path: str) -> None:
-        self._entries[path] = {entry.name: entry.inode() for entry in os.scandir(path)}
-
-
-class PowerCuts:
-    """Cuts the power again and again, and looks at what is left."""
-
-    def __init__(self, tmp_path: Path, platter: Platter) -> None:
-        self._tmp_path = tmp_path
-        self._platter = platter
-        self.count = 0
-
-    def leave(self, **wanted: Sequence[Line]) -> None:
-        """Refuse anything but these runs, which may go on with what was not acknowledged."""
-        self.count += 1
-        beside = self._tmp_path.with_name(f"{self._tmp_path.name}-{self.count}")
-        left = FileStore(self._platter.without_power(str(self._tmp_path), beside) / "deep" / "runs").open(FLOW)
-        found = {run: left.load(run) for run, _ in left.runs()}
-        assert {run: lines[: len(wanted.get(run, lines))] for run, lines in found.items()} == {
-            run: tuple(lines) for run, lines in wanted.items()
-        }
-
-
-def survives_power_cuts(tmp_path: Path, platter: Platter, disk: Disk) -> int:
-    """Use a store, cut the power after each acknowledgement, and see that all that was acknowledged is there."""
-    root = tmp_path / "deep" / "runs"
-    journals, others = FileStore(root, _disk=disk).open(FLOW), FileStore(root, _disk=disk).open(FLOW)
-    cuts = PowerCuts(tmp_path, platter)
-    a: List[Line] = [Started(AT, "a", FLOW, "g"), fed(1), fed(2), RESTED, fed(3), fed(4), fed(5)]
-    b: List[Line] = [Started(AT, "b", FLOW, "g")]
-
-    journals.append("a", 0, a[:1])
-    cuts.leave(a=a[:1])
-    with journals.hold("a"):
-        journals.append("a", 1, a[1:3])
-        cuts.leave(a=a[:3])
-        journals.append("a", 3, a[3:4])
-        journals.append("a", 4, a[4:5])
-        cuts.leave(a=a[:5])
-        others.append("a", 5, a[5:6])
-        cuts.leave(a=a[:6])
-        platter.syncs_to_fail = [False, True]
-        with pytest.raises(CommitUnknown):
-            others.append("a", 6, a[6:])
-        assert journals.load("a", after=6) == (fed(5),)
-        cuts.leave(a=a)
-    platter.syncs_to_fail = [True]
-    with pytest.raises(CommitUnknown):
-        journals.append("b", 0, b)
-    with others.hold("b"):
-        cuts.leave(a=a, b=b)
-    journals.delete("a")
-    cuts.leave(b=b)
-    return cuts.count
-
-
-def test_all_that_was_acknowledged_or_built_upon_survives_a_power_cut(tmp_path):
-    platter = Platter()
-    assert survives_power_cuts(tmp_path, platter, platter.disk) == 7
-
-
-def without_sync(platter: Platter, _: pytest.MonkeyPatch) -> Disk:
-    return attrs.evolve(platter.disk, sync=lambda _: None)
-
-
-def without_directory_sync(platter: Platter, _: pytest.MonkeyPatch) -> Disk:
-    return attrs.evolve(platter.disk, sync_folder=lambda _: None)
-
-
-def without_sync_of_the_directories_above(platter: Platter, _: pytest.MonkeyPatch) -> Disk:
-    def sync_shards(path: str) -> None:
-        if len(Path(path).name) == 2:
-            platter.disk.sync_folder(path)
-
-    return attrs.evolve(platter.disk, sync_folder=sync_shards)
-
-
-def without_writing_once_more(platter: Platter, patch: pytest.MonkeyPatch) -> Disk:
-    real = OpenJournal._make_sure
-    patch.setattr(OpenJournal, "_make_sure", lambda self, data, found: real(self, b"", found))
-    return platter.disk
-
-
-@pytest.mark.parametrize(
-    "worsen",
-    [without_sync, without_directory_sync, without_sync_of_the_directories_above, without_writing_once_more],
-)
-def test_the_power_cuts_notice_a_store(worsen, tmp_path, monkeypatch):
-    platter = Platter()
-    with pytest.raises(AssertionError):
-        survives_power_cuts(tmp_path, platter, worsen(platter, monkeypatch))

@@ -1,0 +1,8 @@
+"""Lets `python -m polaris_dsl` be the command `polaris`."""
+
+import sys
+
+from polaris_dsl._cli import main
+
+if __name__ == "__main__":
+    sys.exit(main())

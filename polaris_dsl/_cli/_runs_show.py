@@ -1,0 +1,118 @@
+"""`polaris runs show`: one run, its data and their lineage, its failures."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from typing import Dict, Iterator, Mapping, Optional, Sequence, Tuple
+
+from polaris_dsl._cli._runs_store import chosen, opened, store_path
+from polaris_dsl._cli._runs_story import Datum, Failure, Story, story_of
+from polaris_dsl._cli._runs_text import aligned, plain, pretty, print_table, to_json
+from polaris_dsl.stores._locks import Holder
+
+Facts = Dict[str, object]
+
+
+def show_run(arguments: argparse.Namespace, /) -> int:
+    """Show one run."""
+    with opened(store_path(arguments.store), durability="process") as store:
+        ((workflow, run),) = chosen(store, [arguments.run], arguments.workflow)
+        story = story_of(store.open(workflow).load(run))
+        holder = store.holder(run, workflow=workflow)
+    data = [one for one in story.data if arguments.history or one.state != "replaced"]
+    if arguments.json:
+        facts = {
+            **_facts(story, holder),
+            "data": [_datum(one, values=arguments.values) for one in data],
+            "failures": [_failure(one) for one in story.failures],
+        }
+        print(to_json(facts, indent=True))
+    else:
+        _print(story, data, holder=holder, values=arguments.values)
+    return 0
+
+
+# --- as JSON ---------------------------------------------------------------------------------------------------------
+
+
+def _facts(story: Story, holder: Optional[Holder]) -> Facts:
+    return {
+        "run": story.begun.run,
+        "workflow": story.begun.flow,
+        "graph": story.begun.graph,
+        "status": story.status,
+        "begun_at": story.begun.at,
+        "updated_at": story.updated_at,
+        "held_by": None if holder is None else {"name": holder.name, "since": holder.since},
+        "lines": story.lines,
+        "silent": list(story.silent),
+    }
+
+
+def _datum(datum: Datum, *, values: bool) -> Facts:
+    facts: Facts = {
+        "name": datum.name,
+        "version": datum.version,
+        "state": datum.state,
+        "at": datum.at,
+        "by": datum.by or None,
+        "from": dict(datum.inputs),
+    }
+    if values:
+        facts["value"] = json.loads(str(datum.body))
+    return facts
+
+
+def _failure(failure: Failure) -> Facts:
+    return {
+        "line": failure.line,
+        "at": failure.at,
+        "by": failure.by,
+        "from": dict(failure.inputs),
+        "error": failure.error,
+        "place": failure.place,
+        "mended": failure.mended,
+    }
+
+
+# --- as text ---------------------------------------------------------------------------------------------------------
+
+
+def _print(story: Story, data: Sequence[Datum], *, holder: Optional[Holder], values: bool) -> None:
+    print("\n".join(aligned(list(_head(story, holder)))))
+    if data:
+        print()
+        print_table(("VERSION", "DATA", "STATE", "WHEN", "BY", "FROM"), [_row_of(one) for one in data])
+    if story.failures:
+        print()
+        rows = [_row_of_failure(one) for one in story.failures]
+        print_table(("LINE", "FAILED", "ERROR", "AT", "WHEN", "FROM"), rows)
+    if values:
+        for one in data:
+            print(f"\n{plain(one.name)} {one.version}:\n{pretty(one.body)}")
+
+
+def _head(story: Story, holder: Optional[Holder]) -> Iterator[Tuple[str, str]]:
+    yield "run", story.begun.run
+    yield "workflow", story.begun.flow
+    yield "status", story.status
+    yield "begun", story.begun.at
+    yield "updated", f"{story.updated_at}, line {story.lines}"
+    if holder is not None:
+        yield "held by", f"{holder.name} since {holder.since}"
+    if story.silent:
+        yield "silent", ", ".join(story.silent)
+
+
+def _row_of(datum: Datum) -> Sequence[str]:
+    return str(datum.version), datum.name, datum.state, datum.at, datum.by or "(fed)", _inputs(datum.inputs)
+
+
+def _row_of_failure(failure: Failure) -> Sequence[str]:
+    inputs = _inputs(failure.inputs) + (" (mended)" if failure.mended else "")
+    return str(failure.line), failure.by, failure.error, failure.place, failure.at, inputs
+
+
+def _inputs(inputs: Mapping[str, int]) -> str:
+    return ", ".join(f"{name} {version}" for name, version in inputs.items())

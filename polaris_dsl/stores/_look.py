@@ -1,0 +1,144 @@
+"""Looks at the journals of a workflow: takes no run lock, writes nothing, works while they are being written."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import Iterator, Optional, Tuple
+
+import attrs
+
+from polaris_dsl.errors import CorruptJournal, StoreError, UnknownRun, UnsafeStore
+from polaris_dsl.stores._disk import READ
+from polaris_dsl.stores._journal import claimed
+from polaris_dsl.stores._lines import Line
+from polaris_dsl.stores._listing import glance, run_of
+from polaris_dsl.stores._locks import Holder
+from polaris_dsl.stores._open import Address, Ground, readable, refuse, told
+from polaris_dsl.stores._paths import Folder
+from polaris_dsl.stores._protocol import Glance, Verified
+from polaris_dsl.stores._scan import Scan, scan
+
+
+@attrs.frozen
+class Look:
+    """Where to look: the folder of a workflow. Safe to share between threads."""
+
+    ground: Ground
+    folder: Folder
+    workflow: str
+
+    def verified(self, address: Address, /) -> Scan:
+        """Return what a journal holds.
+
+        Raises:
+            UnknownRun: there is no such run.
+            CorruptJournal: it was damaged.
+            WrongWorkflow: it belongs to another workflow.
+            OSError: it cannot be read.
+        """
+        found = self._scan(address)
+        refuse(found, address)
+        if not found.lines:
+            raise self._unknown(address)
+        return found
+
+    def holder(self, address: Address, /) -> Optional[Holder]:
+        """Return who has the run lock of a journal; None if nobody has it, or there is no journal."""
+        try:
+            with self._reading(address) as fd:
+                return self.ground.locks.holder(fd, address.path)
+        except UnknownRun:
+            return None
+
+    def glance(self) -> Iterator[Glance]:
+        """Yield every run with its last line, or why it cannot be read."""
+        for path in self._paths():
+            run, last = "", None
+            try:
+                run, last = self._ends(path)
+                if last is None:
+                    last = self.verified(self._whose(run, path)).lines[-1]
+            except UnknownRun:
+                continue  # deleted meanwhile, or never begun
+            except StoreError as error:
+                yield Glance(run, None, error)
+            except OSError as error:  # without `readable`, which costs a tenth of the whole
+                yield Glance(run, None, UnsafeStore(path, why=f"cannot be used: {told(error)}"))
+            else:
+                yield Glance(run, last)
+
+    def verify(self) -> Iterator[Verified]:
+        """Yield what the whole of every journal shows."""
+        for path in self._paths():
+            run, lines, problem = "", 0, None
+            try:
+                with readable(path):
+                    run, _ = self._ends(path)
+                    address = self._whose(run, path)
+                    found = self._scan(address)
+                    lines = len(found.lines)
+                    refuse(found, address)
+                    if not lines:
+                        continue
+            except UnknownRun:
+                continue
+            except StoreError as error:
+                problem = error
+            yield Verified(run, lines, problem)
+
+    def _paths(self) -> Iterator[str]:
+        with readable(self.folder.path):
+            yield from list(self.folder.journals())
+
+    def _whose(self, run: str, path: str) -> Address:
+        return Address(run, self.workflow, self.folder, path)
+
+    def _ends(self, path: str) -> Tuple[str, Optional[Line]]:
+        """Return whose journal it is, empty if it cannot say, and its last line, None if the whole has to be read."""
+        disk = self.ground.disk
+        try:
+            fd = disk.open(path, READ, 0)
+        except FileNotFoundError:
+            raise UnknownRun("", workflow=self.workflow) from None
+        try:
+            ends = glance(disk, fd)
+            if ends is not None and self.folder.journal(ends[0]) == path:
+                run, flow, last = ends
+                return run, last if flow == self.workflow else None
+            first = disk.read_from(fd, 0).partition(b"\n")[0]
+        finally:
+            disk.close(fd)
+        said = claimed(first).get("run")
+        if isinstance(said, str) and self.folder.journal(said) == path:
+            return said, None
+        if run_of(first) is not None:
+            raise CorruptJournal(path, line=1, byte=0, why=f"this is the journal of run {said!r}, out of its place")
+        return "", None
+
+    def _scan(self, address: Address) -> Scan:
+        disk, locks = self.ground.disk, self.ground.locks
+        with self._reading(address) as fd:
+            found = scan(disk.read_from(fd, 0), address.run)
+            if found.damage is not None:
+                # A commit under way may look like that: read again when there is none.
+                locks.take_append(fd, shared=True)
+                try:
+                    found = scan(disk.read_from(fd, 0), address.run)
+                finally:
+                    locks.drop_append(fd)
+        return found
+
+    @contextmanager
+    def _reading(self, address: Address) -> Iterator[int]:
+        disk = self.ground.disk
+        try:
+            fd = disk.open(address.path, READ, 0)
+        except FileNotFoundError:
+            raise self._unknown(address) from None
+        try:
+            yield fd
+        finally:
+            disk.close(fd)
+
+    def _unknown(self, address: Address) -> UnknownRun:
+        return UnknownRun(address.run, workflow=self.workflow)

@@ -1,0 +1,24 @@
+"""Aliases: of modules, data, unions and builders, and what is exported again."""
+
+import typecheck.shop as the_shop
+import typecheck.shop.cards
+from polaris_dsl import builder, workflow
+from polaris_dsl import workflow as define
+from typecheck.shop import data
+from typecheck.shop.cards import tokenize as make_token
+from typecheck.shop.data import Order as Purchase
+from typecheck.shop.data import Paid, Token
+
+Plastic = data.Card
+Inputs = Purchase | Plastic
+
+
+@builder
+def pay(order: Purchase, token: Token) -> data.Paid:
+    return Paid(order.cents)
+
+
+settle = pay
+
+one = workflow(target=Paid, inputs=Inputs, builders=[the_shop.encrypt, make_token, pay])
+two = define(target=data.Paid, inputs=Inputs, builders=[typecheck.shop.cards.encrypt, the_shop.tokenize_card, settle])
