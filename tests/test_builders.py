@@ -13,7 +13,7 @@ import attrs
 import msgspec
 import pydantic
 import pytest
-from typing_extensions import Literal, ParamSpec
+from typing_extensions import Annotated, Literal, ParamSpec
 
 from polaris_dsl import Access, Builder, Context, DefinitionError, Executor, FileStore, WorkflowError, builder, workflow
 
@@ -316,3 +316,11 @@ def test_a_default_makes_an_optional_and_is_what_the_function_sees() -> None:
         flow = workflow(target=Made, inputs=Union[Seed, OfDataclass], builders=[made])
         assert flow.run(Seed(2)).result() == Made(alone)
         assert flow.run(Seed(2), OfDataclass(1)).result() == Made(3)
+
+
+def test_what_annotated_says_besides_the_class_of_a_data_is_passed_over() -> None:
+    @builder
+    def make_noted(seed: Annotated[Seed, "counted from 1"]) -> Annotated[Made, "noted"]:
+        return Made(seed.number)
+
+    assert workflow(target=Made, inputs=Seed, builders=[make_noted]).run(Seed(3)).result() == Made(3)

@@ -345,6 +345,20 @@ def test_show_as_json_is_one_document_with_values_on_demand(shop):
     assert json.loads(out)["data"][0]["value"] == {"cents": 0, "note": "é"}
 
 
+def test_show_as_json_tells_failures_with_their_type_and_place(shop):
+    shop.run("order-1", Order(13))
+    _, out, _ = shop.polaris("show", "order-1", "--json")
+    (failure,) = json.loads(out)["failures"]
+    assert (failure["error"], failure["from"], failure["mended"]) == ("GatewayTimeoutError", {"Price": 3}, False)
+
+
+def test_show_of_a_run_that_holds_nothing_is_its_head(shop):
+    shop.run("order-1")
+    _, out, _ = shop.polaris("show", "order-1")
+    assert "paused" in out
+    assert "VERSION" not in out
+
+
 def test_show_prints_values_below_when_asked(shop):
     shop.run("order-2", Order(0, "é"))
     _, out, _ = shop.polaris("show", "order-2", "--values")

@@ -44,6 +44,7 @@ import pydantic
 import pytest
 from typing_extensions import Annotated, Literal, Protocol, TypeAliasType, TypedDict
 
+from polaris_dsl._codec_parts import Parts
 from polaris_dsl.codec import JsonCodec, round_trip
 from polaris_dsl.errors import CodecError
 
@@ -1024,3 +1025,18 @@ def test_a_copy_of_no_end_is_refused() -> None:
     endless: List[object] = []
     endless.append(endless)
     assert refused(round_trip, Other(endless), endless) == ("list", "is nested too deeply, or holds itself")
+
+
+def test_a_slot_that_was_never_filled_is_no_part_of_a_value() -> None:
+    class Half:
+        __slots__ = ("first", "second")
+        first: int
+        second: int
+
+    def half(number: int) -> Half:
+        made = Half()
+        made.first = number
+        return made
+
+    assert Parts().difference(half(1), half(1)) is None
+    assert Parts().difference(half(1), half(2)) == (".first", "int does not come back from JSON as it was")

@@ -342,9 +342,12 @@ def trusting_what_it_knew(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_kills_notice_a_store_that_takes_any_line_for_the_expected_one(ram, monkeypatch):
     without_comparing(monkeypatch)
-    verdict = Verdict()
-    kill_at_random(ram / "runs.db", verdict, kills=60)
-    assert verdict.found[Problem.DOUBLED]
+    for number in range(20):  # it takes two writers at one moment, which chance brings sooner or later
+        verdict = Verdict()
+        kill_at_random(ram / f"runs-{number}.db", verdict, kills=60)
+        if verdict.found[Problem.DOUBLED]:
+            return
+    pytest.fail("no line was doubled")
 
 
 # --- races -----------------------------------------------------------------------------------------------------------

@@ -165,7 +165,7 @@ class FileJournals:
         self._folder = folder
         self._workflow = workflow
         self._ground = ground
-        self.look = Look(ground, folder, workflow)
+        self.look: Look = Look(ground, folder, workflow)
         self._held: Dict[Tuple[int, str], OpenJournal] = {}  # by process too: a forked child holds nothing
 
     def load(self, run: str, /, *, after: int = 0) -> Tuple[Line, ...]:
