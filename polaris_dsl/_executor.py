@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import os
+import time
 from concurrent.futures import Executor as Pool
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import ContextVar
 from datetime import datetime
 from threading import Lock
 from types import TracebackType
-from typing import Dict, FrozenSet, Generic, Iterator, List, Optional, Tuple, Type, TypeVar, cast
+from typing import Dict, FrozenSet, Generic, Iterator, List, Optional, Sequence, Tuple, Type, TypeVar, cast
 
 import attrs
 from typing_extensions import Self, final
 
 from polaris_dsl._attempt import raise_first
 from polaris_dsl._bodies import Bodies, Encoded, Live
-from polaris_dsl._clock import Clock
+from polaris_dsl._drafts import Lines, Record
 from polaris_dsl._execution import Execution
 from polaris_dsl._feed import accept
 from polaris_dsl._run import Run, Status, run_of, status_of
@@ -25,6 +26,8 @@ from polaris_dsl._workflow import Workflow
 from polaris_dsl.codec import JsonCodec
 from polaris_dsl.errors import DefinitionError, RunLocked, UnknownRun
 from polaris_dsl.stores import Fed, Line, MemoryStore, Put, Rested, Started, Store
+from polaris_dsl.stores._lines import Draft
+from polaris_dsl.stores._memory import Lane, MemoryJournals
 
 TargetT = TypeVar("TargetT")
 InputT = TypeVar("InputT")
@@ -113,7 +116,6 @@ class Executor(Generic[TargetT, InputT]):
                 codec.check(data)
             self._bodies = Encoded(codec)
         self._journals = store.open(workflow.name)
-        self._clock = Clock()
         self._max_workers = min(32, (os.cpu_count() or 1) + 4) if max_workers is None else max_workers
         self._lent_pool = pool
         self._own_pool: Optional[Pool] = None
@@ -171,15 +173,16 @@ class Executor(Generic[TargetT, InputT]):
         self._commit_feed(run_id, self._freeze(data))
 
     def _run_held(self, run_id: str, fed: Frozen) -> Run[TargetT]:
-        state = self._commit_feed(run_id, fed)
+        record, state = self._opened(run_id)
+        self._take_up(record, state, run_id, fed)
         execution = Execution(
             state,
-            self._journals,
+            record,
             run_id=run_id,
             bodies=self._bodies,
-            now=self._clock,
             pool=self._pool,
             max_workers=self._max_workers,
+            quick=isinstance(record, Lane),
         )
         outside = _BEING_RUN.set(_BEING_RUN.get() | {(id(self), run_id)})
         try:
@@ -190,40 +193,57 @@ class Executor(Generic[TargetT, InputT]):
                     break
         finally:
             _BEING_RUN.reset(outside)
+        if isinstance(record, Lane):
+            record.memo = state
         raise_first(execution.failures, run)
         return cast("Run[TargetT]", run)
+
+    def _opened(self, run_id: str) -> Tuple[Record, State]:
+        """Return where the lines of a run go that is held, and what it holds by now."""
+        if not isinstance(self._journals, MemoryJournals):
+            record = Lines(self._journals, run_id)
+            return record, self._begun(run_id)
+        lane = self._journals.lane(run_id)
+        memo, lane.memo = lane.memo, None
+        state = memo if isinstance(memo, State) and memo.plan is self._plan else self._empty()
+        for line in lane.after(state.n):
+            state.apply(line)
+        return lane, state
 
     def _freeze(self, data: Tuple[object, ...]) -> Frozen:
         return {slot: self._bodies.freeze(value) for slot, value in accept(self._plan, data).items()}
 
-    def _commit_feed(self, run_id: str, fed: Frozen) -> State:
-        """Commit what is new of what is fed, beginning the run if there is none; return what the run then holds."""
-        try:
-            state = self._state(run_id)
-        except UnknownRun:
-            state = self._empty()
-        while True:
-            lines = self._feed_lines(run_id, state, fed)
-            news = self._journals.append(run_id, state.n, lines) if lines else ()
-            for line in news or lines:
-                state.apply(line)
-            if not news:
-                for slot, (_, value) in fed.items():
-                    state.remember(slot, value)
-                return state
+    def _commit_feed(self, run_id: str, fed: Frozen) -> None:
+        self._take_up(Lines(self._journals, run_id), self._begun(run_id), run_id, fed)
 
-    def _feed_lines(self, run_id: str, state: State, fed: Frozen) -> List[Line]:
-        lines: List[Line] = []
+    def _take_up(self, record: Record, state: State, run_id: str, fed: Frozen) -> None:
+        """Commit what is new of what is fed, beginning the run if there is none."""
+        news: Sequence[Line] = ()
+        while True:
+            for line in news:
+                state.apply(line)
+            put = self._new(state, fed)
+            drafts: List[Draft] = []
+            if not state.n:
+                drafts.append((Started, time.time(), run_id, self._plan.workflow, self._plan.graph))
+            if put:
+                named = tuple([Put(self._plan.data[slot].__name__, body) for slot, body, _ in put])
+                drafts.append((Fed, time.time(), named))
+            news = record.put(state.n, drafts) if drafts else ()
+            if not news:
+                break
         if not state.n:
-            lines.append(Started(self._clock(), run_id, self._plan.workflow, self._plan.graph))
-        put = []
-        for slot, (body, _) in fed.items():
-            present = state.present[slot]
-            if present is None or not self._bodies.same(present.body, body):
-                put.append(Put(self._plan.data[slot].__name__, body))
+            state.passed()
         if put:
-            lines.append(Fed(self._clock(), tuple(put)))
-        return lines
+            state.fed(put)
+
+    def _new(self, state: State, fed: Frozen) -> List[Tuple[int, object, object]]:
+        """Return what differs of what is fed from what is there: slots, bodies and values."""
+        return [
+            (slot, body, value)
+            for slot, (body, value) in fed.items()
+            if not (state.version[slot] and self._bodies.same(state.body[slot], body))
+        ]
 
     # --- looking
 
@@ -251,6 +271,12 @@ class Executor(Generic[TargetT, InputT]):
             RunLocked: it is being run.
         """
         self._journals.delete(run_id)
+
+    def _begun(self, run_id: str) -> State:
+        try:
+            return self._state(run_id)
+        except UnknownRun:
+            return self._empty()
 
     def _state(self, run_id: str) -> State:
         state = self._empty()

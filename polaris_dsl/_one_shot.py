@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from typing import Dict, Mapping, Optional, Sequence, Set, Union
+from typing import Dict, Mapping, Optional, Sequence, Set
 
-from polaris_dsl._attempt import Product, perform, prepare, raise_first, settled
+from polaris_dsl._attempt import NOTHING, Outcome, failure, odd, perform, prepare, raise_first
 from polaris_dsl._feed import accept
 from polaris_dsl._plan import Plan, Values
 from polaris_dsl._run import Run, complete_run, run_of
@@ -13,9 +13,6 @@ from polaris_dsl._state import State
 from polaris_dsl._straight import Odd, Straight, straight
 from polaris_dsl._wave import Wave
 from polaris_dsl.errors import BuilderError
-from polaris_dsl.stores import Built, Failed, Fed, Put
-
-Outcome = Union[Product, BuilderError]
 
 PAYS_AT = 8
 """The run at which a plan is compiled: that costs about as much as ten runs without it."""
@@ -63,13 +60,10 @@ class OneShot:
     def _known_at(self, error: Exception, code: Straight, *, run_id: str) -> Dict[int, Outcome]:
         at, values = code.stopped_at(error.__traceback__)
         known = self._known(values, before=at)
-
-        def again() -> object:
-            if isinstance(error, Odd):
-                return error.value
-            raise error
-
-        known[at] = settled(self._plan, at, again, run_id=run_id)
+        if isinstance(error, Odd):
+            known[at] = odd(self._plan, at, error.value, run_id=run_id)
+        else:
+            known[at] = failure(self._plan.calls[at], error, run_id=run_id)
         return known
 
     def _known(self, values: Values, *, before: int) -> Dict[int, Outcome]:
@@ -78,29 +72,28 @@ class OneShot:
         for at, call in enumerate(self._plan.calls[:before]):
             if all(values[slot] is not None for slot in call.consumes):
                 made = next((slot for slot in call.produces if values[slot] is not None), None)
-                known[at] = Product() if made is None else Product(made, values[made])
+                known[at] = NOTHING if made is None else (made, values[made])
         return known
 
     def _with_care(self, fed: Mapping[int, object], known: Mapping[int, Outcome], *, run_id: str) -> Run[object]:
-        plan = self._plan
-        state = State(plan, thaw=lambda _, body: body)
-        state.apply(Fed("", tuple(Put(name, body) for name, body in zip(plan.names(tuple(fed)), fed.values()))))
+        state = State(self._plan, thaw=lambda _, body: body)
+        state.fed([(slot, value, value) for slot, value in fed.items()])
         wave = Wave(state, tried={})
         failures: Dict[int, BuilderError] = {}
         built: Set[int] = set()
         while wave.due:
-            call = wave.due.popleft()
-            attempt = prepare(state, call, run_id=run_id)
-            outcome = known.get(call) or perform(plan, attempt, run_id=run_id)
-            name = plan.calls[call].name
+            attempt = prepare(state, wave.due.popleft())
+            call, versions, _ = attempt
+            outcome = known.get(call) or perform(self._plan, attempt, run_id=run_id)
             if isinstance(outcome, BuilderError):
                 failures[call] = outcome
-                state.apply(Failed("", name, attempt.lineage, "", ""))
+                state.failed(call)
             else:
-                put = () if outcome.slot is None else (Put(plan.data[outcome.slot].__name__, outcome.value),)
-                state.apply(Built("", name, attempt.lineage, put))
-                built.update(() if outcome.slot is None else (outcome.slot,))
+                slot, value = outcome
+                state.built(call, versions, slot, value, value, kept=False)
+                built.update(() if slot is None else (slot,))
             wave.settle(call, finished=call not in failures)
+        state.touched = set(failures)
         run = run_of(state, run_id=run_id, built=built)
         raise_first(failures, run)
         return run

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Callable, Dict, FrozenSet, List, Mapping, Optional, Sequence, Tuple
+from operator import itemgetter
+from typing import Any, Callable, Dict, FrozenSet, List, Mapping, Optional, Sequence, Tuple
 
 import attrs
 
@@ -17,6 +18,18 @@ CONTEXT = -1
 
 Values = Tuple[object, ...]
 """The data of a run, by slot; None where one is absent."""
+
+Pick = Callable[[Sequence[Any]], Tuple[Any, ...]]
+"""Reads some places of a list."""
+
+
+def picks(places: Sequence[int], /) -> Pick:
+    """Return what reads these places of a list into a tuple: `itemgetter`, for any number of them."""
+    if len(places) > 1:
+        return itemgetter(*places)
+    for place in places:
+        return lambda values: (values[place],)
+    return lambda _: ()
 
 
 @attrs.frozen
@@ -45,6 +58,30 @@ class Call:
     maybe: bool
     followers: Tuple[int, ...] = ()
     """The calls that consume what it makes, or have it as an optional."""
+    plain: bool = attrs.field(init=False)
+    """Whether its arguments are just what is in their slots, in order."""
+    values_of: Pick = attrs.field(init=False, eq=False, repr=False)
+    """Reads the slots of its arguments."""
+    versions_of: Pick = attrs.field(init=False, eq=False, repr=False)
+    """Reads the slots that it waits for."""
+    consumes_of: Pick = attrs.field(init=False, eq=False, repr=False)
+    """Reads the slots that it consumes."""
+
+    @plain.default
+    def _plain(self) -> bool:
+        return all(one.slot != CONTEXT and one.default is None and one.keyword is None for one in self.arguments)
+
+    @values_of.default
+    def _values_of(self) -> Pick:
+        return picks([argument.slot for argument in self.arguments])
+
+    @versions_of.default
+    def _versions_of(self) -> Pick:
+        return picks(self.waits_for)
+
+    @consumes_of.default
+    def _consumes_of(self) -> Pick:
+        return picks(self.consumes)
 
 
 @attrs.frozen
@@ -77,6 +114,38 @@ class Plan:
     worlds: Worlds
     refused: Optional[WorkflowError] = None
     """Why it takes no data: it stands in for that of a wrong workflow, while workflows are only checked."""
+    followers: Tuple[Tuple[int, ...], ...] = attrs.field(init=False)
+    """By call: its followers."""
+    takers: Tuple[Tuple[int, ...], ...] = attrs.field(init=False)
+    """By slot: the calls that wait for it."""
+    waiting: Tuple[int, ...] = attrs.field(init=False)
+    """By call: how many calls it follows."""
+    first: Tuple[int, ...] = attrs.field(init=False)
+    """The calls that follow no other."""
+
+    @followers.default
+    def _followers(self) -> Tuple[Tuple[int, ...], ...]:
+        return tuple(call.followers for call in self.calls)
+
+    @takers.default
+    def _takers(self) -> Tuple[Tuple[int, ...], ...]:
+        takers: List[List[int]] = [[] for _ in self.data]
+        for at, call in enumerate(self.calls):
+            for slot in call.waits_for:
+                takers[slot].append(at)
+        return tuple(map(tuple, takers))
+
+    @waiting.default
+    def _waiting(self) -> Tuple[int, ...]:
+        waiting = [0] * len(self.calls)
+        for call in self.calls:
+            for follower in call.followers:
+                waiting[follower] += 1
+        return tuple(waiting)
+
+    @first.default
+    def _first(self) -> Tuple[int, ...]:
+        return tuple(call for call, before in enumerate(self.waiting) if not before)
 
     def names(self, slots: Sequence[int]) -> Tuple[str, ...]:
         """Return the names of data."""
