@@ -42,7 +42,7 @@ class Lines:
 
 def built(call: Call, versions: Versions, name: Optional[str], body: object, *, kept: bool) -> Draft:
     """Say that a call was finished, and what it made: a data of this name, equal to what was there (`kept`) or new."""
-    return _built, time.time(), call, versions, name, body, kept
+    return built_line, time.time(), call, versions, name, body, kept
 
 
 def failed(call: Call, versions: Versions, error: BuilderError) -> Draft:
@@ -51,7 +51,8 @@ def failed(call: Call, versions: Versions, error: BuilderError) -> Draft:
     return _failed, time.time(), call, versions, kind, error.place
 
 
-def _built(at: str, call: Call, versions: Versions, name: Optional[str], body: object, kept: bool) -> Built:  # noqa: FBT001  drafts hold places, not keywords
+def built_line(at: str, call: Call, versions: Versions, name: Optional[str], body: object, kept: bool) -> Built:  # noqa: FBT001  drafts have no keywords
+    """Make the line of a call that was finished."""
     put: Tuple[Put, ...] = () if name is None or kept else (Put(name, body),)
     return Built(at, call.name, lineage(call, versions), put, (name,) if name is not None and kept else ())
 

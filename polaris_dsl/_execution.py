@@ -17,6 +17,7 @@ from polaris_dsl import _drafts
 from polaris_dsl._attempt import Attempt, Outcome, failure, perform, prepare
 from polaris_dsl._bodies import Bodies
 from polaris_dsl._drafts import Record
+from polaris_dsl._express import Known
 from polaris_dsl._state import State, Versions
 from polaris_dsl._wave import Wave
 from polaris_dsl.errors import BuilderError, CodecError, NotWritten
@@ -59,9 +60,10 @@ class Execution:
         bodies: Bodies,
         pool: Callable[[], Pool],
         max_workers: int,
+        known: Known,
         quick: bool,
     ) -> None:
-        """Begin; `quick`: a commit takes no longer than a few lines of Python, and is made where the state changes."""
+        """Begin; `known` are calls that were made already. `quick`: a commit takes only a few lines of Python."""
         self.failures: Dict[int, BuilderError] = {}
         self.built: Set[int] = set()
         self._state = state
@@ -69,6 +71,7 @@ class Execution:
         self._record = record
         self._run_id = run_id
         self._bodies = bodies
+        self._known = known
         self._quick = quick
         self._pool = pool
         self._free_helpers = max_workers - 1
@@ -159,7 +162,8 @@ class Execution:
         while attempt is not None:
             outcome: Optional[Outcome] = None
             try:
-                outcome = perform(self._plan, attempt, run_id=self._run_id)
+                outcome = self._known.pop(attempt[:2], None) if self._known else None
+                outcome = outcome or perform(self._plan, attempt, run_id=self._run_id)
                 if not self._quick:
                     outcome = self._committed(attempt, outcome)
             except BaseException as error:  # noqa: BLE001  kept for the caller's thread, which raises it

@@ -19,6 +19,7 @@ from polaris_dsl._attempt import raise_first
 from polaris_dsl._bodies import Bodies, Encoded, Live
 from polaris_dsl._drafts import Lines, Record
 from polaris_dsl._execution import Execution
+from polaris_dsl._express import Express, Known, in_order
 from polaris_dsl._feed import accept
 from polaris_dsl._run import Run, Status, run_of, status_of
 from polaris_dsl._state import State
@@ -117,6 +118,8 @@ class Executor(Generic[TargetT, InputT]):
             self._bodies = Encoded(codec)
         self._journals = store.open(workflow.name)
         self._max_workers = min(32, (os.cpu_count() or 1) + 4) if max_workers is None else max_workers
+        alone = self._max_workers == 1 or in_order(self._plan)
+        self._express = Express(self._plan) if alone and not store.encoded else None
         self._lent_pool = pool
         self._own_pool: Optional[Pool] = None
         self._pool_lock = Lock()
@@ -173,6 +176,23 @@ class Executor(Generic[TargetT, InputT]):
         self._commit_feed(run_id, self._freeze(data))
 
     def _run_held(self, run_id: str, fed: Frozen) -> Run[TargetT]:
+        outside = _BEING_RUN.set(_BEING_RUN.get() | {(id(self), run_id)})
+        try:
+            return cast("Run[TargetT]", self._straight_through(run_id, fed) or self._with_care(run_id, fed, {}))
+        finally:
+            _BEING_RUN.reset(outside)
+
+    def _straight_through(self, run_id: str, fed: Frozen) -> Optional[Run[object]]:
+        """Begin a run where it may go straight through; None: it is to be run with care."""
+        if self._express is None or not isinstance(self._journals, MemoryJournals):
+            return None
+        lane = self._journals.lane(run_id)
+        if lane:
+            return None
+        went = self._express.run(lane, {slot: value for slot, (_, value) in fed.items()}, run_id=run_id)
+        return went if went is None or isinstance(went, Run) else self._with_care(run_id, {}, went)
+
+    def _with_care(self, run_id: str, fed: Frozen, known: Known) -> Run[object]:
         record, state = self._opened(run_id)
         self._take_up(record, state, run_id, fed)
         execution = Execution(
@@ -182,21 +202,18 @@ class Executor(Generic[TargetT, InputT]):
             bodies=self._bodies,
             pool=self._pool,
             max_workers=self._max_workers,
+            known=known,
             quick=isinstance(record, Lane),
         )
-        outside = _BEING_RUN.set(_BEING_RUN.get() | {(id(self), run_id)})
-        try:
-            while True:
-                execution.run()
-                run = run_of(state, run_id=run_id, built=execution.built)
-                if execution.rest(run.status.value):
-                    break
-        finally:
-            _BEING_RUN.reset(outside)
+        while True:
+            execution.run()
+            run = run_of(state, run_id=run_id, built=execution.built)
+            if execution.rest(run.status.value):
+                break
         if isinstance(record, Lane):
             record.memo = state
         raise_first(execution.failures, run)
-        return cast("Run[TargetT]", run)
+        return run
 
     def _opened(self, run_id: str) -> Tuple[Record, State]:
         """Return where the lines of a run go that is held, and what it holds by now."""

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import os
-from typing import Dict, Mapping, Optional, Sequence, Set
+from typing import Dict, Mapping, Sequence, Set
 
 from polaris_dsl._attempt import NOTHING, Outcome, failure, odd, perform, prepare, raise_first
 from polaris_dsl._feed import accept
 from polaris_dsl._plan import Plan, Values
 from polaris_dsl._run import Run, complete_run, run_of
 from polaris_dsl._state import State
-from polaris_dsl._straight import Odd, Straight, straight
+from polaris_dsl._straight import Compiled, Odd, Straight
 from polaris_dsl._wave import Wave
 from polaris_dsl.errors import BuilderError
-
-PAYS_AT = 8
-"""The run at which a plan is compiled: that costs about as much as ten runs without it."""
 
 
 class OneShot:
@@ -27,22 +24,17 @@ class OneShot:
 
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
-        self._needed = frozenset(slot for slot in plan.inputs if plan.consumers[slot])
-        self._runs = 0
-        self._tried = False
-        self._straight: Optional[Straight] = None
+        self._compiled = Compiled(plan)
 
     def run(self, data: Sequence[object], /) -> Run[object]:
         """Run on the data given; raises `UnexpectedData` and `BuilderError`."""
         fed = accept(self._plan, data)
         run_id = os.urandom(16).hex()
         known: Mapping[int, Outcome] = {}
-        code = self._straight
-        if code is None:
-            self._count()
-        elif self._needed <= fed.keys():
+        code = self._compiled.code_for(fed)
+        if code is not None:
             try:
-                values = code.run(*[fed.get(slot) for slot in self._plan.inputs])
+                values = code.run(*map(fed.get, self._plan.inputs))
             except Exception as error:  # noqa: BLE001  of a builder: told with all others, at the end of the run
                 known = self._known_at(error, code, run_id=run_id)
             else:
@@ -51,14 +43,8 @@ class OneShot:
                 known = self._known(values, before=len(self._plan.calls))
         return self._with_care(fed, known, run_id=run_id)
 
-    def _count(self) -> None:
-        self._runs += 1  # two threads may count one: it is a guess anyway
-        if self._runs >= PAYS_AT and not self._tried:
-            self._tried = True
-            self._straight = straight(self._plan)
-
     def _known_at(self, error: Exception, code: Straight, *, run_id: str) -> Dict[int, Outcome]:
-        at, values = code.stopped_at(error.__traceback__)
+        at, values, _ = code.stopped_at(error.__traceback__)
         known = self._known(values, before=at)
         if isinstance(error, Odd):
             known[at] = odd(self._plan, at, error.value, run_id=run_id)

@@ -34,46 +34,48 @@ class Lane:
     """One journal, for whoever holds its run: takes drafts of lines, and keeps what was made of the lines last time.
 
     Attributes:
+        lines: the lines and drafts, which change only under the lock.
+        lock: that of the store.
         memo: whatever the last holder left there, which goes with the run.
     """
 
-    __slots__ = ("_lines", "_lock", "memo")
+    __slots__ = ("lines", "lock", "memo")
 
     def __init__(self, lock: ContextManager[object]) -> None:
         self.memo: object = None
-        self._lines: List[Union[Line, Draft]] = []
-        self._lock = lock
+        self.lines: List[Union[Line, Draft]] = []
+        self.lock = lock
 
     def put(self, expected_n: int, drafts: Sequence[Draft], /) -> Sequence[Line]:
         """Keep lines behind line `expected_n`; where others were faster, return what they have put there."""
-        with self._lock:
-            if len(self._lines) == expected_n:
-                self._lines.extend(drafts)
+        with self.lock:
+            if len(self.lines) == expected_n:
+                self.lines.extend(drafts)
                 return ()
             return self.read(expected_n)
 
     def after(self, n: int, /) -> Tuple[Line, ...]:
         """Return the lines that follow line `n`."""
-        with self._lock:
+        with self.lock:
             return self.read(n)
 
     def read(self, n: int, /) -> Tuple[Line, ...]:
         """Do the same for one who has the lock."""
-        for at in range(n, len(self._lines)):
-            line = self._lines[at]
+        for at in range(n, len(self.lines)):
+            line = self.lines[at]
             if isinstance(line, tuple):
-                self._lines[at] = written(line)
-        return cast("Tuple[Line, ...]", tuple(self._lines[n:]))
+                self.lines[at] = written(line)
+        return cast("Tuple[Line, ...]", tuple(self.lines[n:]))
 
     def append(self, expected_n: int, lines: Sequence[Line], /) -> Tuple[Line, ...]:
         """Keep lines behind line `expected_n`, or return what follows it; for one who has the lock."""
-        if len(self._lines) == expected_n:
-            self._lines.extend(lines)
+        if len(self.lines) == expected_n:
+            self.lines.extend(lines)
             return ()
         return self.read(expected_n)
 
     def __len__(self) -> int:
-        return len(self._lines)
+        return len(self.lines)
 
 
 class MemoryJournals:
