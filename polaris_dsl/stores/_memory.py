@@ -88,6 +88,7 @@ class MemoryJournals:
         """By run: the thread that holds it, and since when."""
         self._lock = threading.Lock()
         self._changed = threading.Condition(self._lock)
+        self._waiting = 0
 
     def lane(self, run: str, /) -> Lane:
         """Return the journal of a run that the caller holds, beginning it if there is none: empty, nobody sees it."""
@@ -132,20 +133,29 @@ class MemoryJournals:
 
     def take(self, run: str, wait_s: Optional[float], /) -> None:
         """Take the run lock: the way into `hold`."""
+        with self._lock:
+            if run in self._holders:
+                self._wait_for(run, wait_s)
+            self._holders[run] = (threading.current_thread().name, time.time())
+
+    def _wait_for(self, run: str, wait_s: Optional[float]) -> None:
         deadline = None if wait_s is None else time.monotonic() + wait_s
-        with self._changed:
+        self._waiting += 1
+        try:
             while run in self._holders:
                 left_s = None if deadline is None else deadline - time.monotonic()
                 if left_s is not None and left_s <= 0:
                     raise _locked(run, *self._holders[run])
                 self._changed.wait(left_s)
-            self._holders[run] = (threading.current_thread().name, time.time())
+        finally:
+            self._waiting -= 1
 
     def let_go(self, run: str, /) -> None:
         """Let the run lock go, and forget a run that was never begun."""
-        with self._changed:
+        with self._lock:
             del self._holders[run]
-            self._changed.notify_all()
+            if self._waiting:
+                self._changed.notify_all()
             if run in self._runs and not self._runs[run]:
                 del self._runs[run]
 
