@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import time
+from time import time
 from typing import Optional, Sequence, Tuple
 
 import attrs
@@ -40,21 +40,16 @@ class Lines:
         return self.journals.load(self.run_id, after=n)
 
 
-def built(call: Call, versions: Versions, name: Optional[str], body: object, *, kept: bool) -> Draft:
-    """Say that a call was finished, and what it made: a data of this name, equal to what was there (`kept`) or new."""
-    return built_line, time.time(), call, versions, name, body, kept
+def built_line(at: str, call: Call, versions: Versions, name: Optional[str], body: object, kept: bool) -> Built:  # noqa: FBT001  drafts have no keywords
+    """Make the line of a call that was finished, and what it made: a data of this name, new or equal (`kept`)."""
+    put: Tuple[Put, ...] = () if name is None or kept else (Put(name, body),)
+    return Built(at, call.name, lineage(call, versions), put, (name,) if name is not None and kept else ())
 
 
 def failed(call: Call, versions: Versions, error: BuilderError) -> Draft:
     """Say that a call raised: the type of the error and its place; its text may quote a secret."""
     kind = type(error.__cause__ or error).__name__
-    return _failed, time.time(), call, versions, kind, error.place
-
-
-def built_line(at: str, call: Call, versions: Versions, name: Optional[str], body: object, kept: bool) -> Built:  # noqa: FBT001  drafts have no keywords
-    """Make the line of a call that was finished."""
-    put: Tuple[Put, ...] = () if name is None or kept else (Put(name, body),)
-    return Built(at, call.name, lineage(call, versions), put, (name,) if name is not None and kept else ())
+    return _failed, time(), call, versions, kind, error.place
 
 
 def _failed(at: str, call: Call, versions: Versions, kind: str, place: str) -> Failed:

@@ -5,18 +5,17 @@ from __future__ import annotations
 import contextvars
 import logging
 import threading
-import time
 from collections import deque
 from concurrent.futures import Executor as Pool
 from concurrent.futures import Future
+from time import time
 from typing import Callable, Deque, Dict, Optional, Sequence, Set
 
 import attrs
 
-from polaris_dsl import _drafts
 from polaris_dsl._attempt import Attempt, Outcome, failure, perform, prepare
 from polaris_dsl._bodies import Bodies
-from polaris_dsl._drafts import Record
+from polaris_dsl._drafts import Record, built_line, failed
 from polaris_dsl._express import Known
 from polaris_dsl._state import State, Versions
 from polaris_dsl._wave import Wave
@@ -68,6 +67,8 @@ class Execution:
         self.built: Set[int] = set()
         self._state = state
         self._plan = state.plan
+        self._calls = state.plan.calls
+        self._names = state.plan.names_of
         self._record = record
         self._run_id = run_id
         self._bodies = bodies
@@ -113,7 +114,7 @@ class Execution:
             news = self._record.after(n)
         else:
             try:
-                news = self._record.put(n, [(Rested, time.time(), status)])
+                news = self._record.put(n, [(Rested, time(), status)])
                 if not news:
                     self._state.passed(status)
             except NotWritten as error:  # a hint is not worth failing a call whose results are all kept
@@ -174,25 +175,22 @@ class Execution:
         """End a call, and begin one that is due; None if there is none."""
         with self._lock:
             if done is not None:
-                self._end(done, outcome)
-            if not self._has_work():
+                self._running -= 1
+                if outcome is not None:
+                    if self._quick:
+                        self._commit_at_once(done, outcome)
+                    self._wave.settle(done[0], finished=not isinstance(outcome, BuilderError))
+            due = self._wave.due
+            if not due or self._foreign or self._broken is not None:
                 self._free_helpers += helper  # under the lock that found nothing: what is due next counts on it
                 self._changed.notify()
                 return None
-            due = self._wave.due
             attempt = prepare(self._state, due.popleft())
             self._running += 1
             alone = due and self._nobody_comes()
         if alone:
             self._call_for_help()
         return attempt
-
-    def _end(self, attempt: Attempt, outcome: Optional[Outcome]) -> None:
-        self._running -= 1
-        if outcome is not None:
-            if self._quick:
-                self._commit_at_once(attempt, outcome)
-            self._wave.settle(attempt[0], finished=not isinstance(outcome, BuilderError))
 
     def _nobody_comes(self) -> bool:
         """Say whether to ask for help with what is due: not while the caller can do it, or somebody is on the way.
@@ -203,8 +201,9 @@ class Execution:
             self._caller_waits = False
             self._changed.notify()
             return False
-        on_the_way = self._asked > self._came and self._last_asked is not None and not self._last_asked.done()
-        if on_the_way or not self._free_helpers:
+        if not self._free_helpers:
+            return False
+        if self._asked > self._came and self._last_asked is not None and not self._last_asked.done():
             return False
         self._free_helpers -= 1
         self._asked += 1
@@ -222,10 +221,13 @@ class Execution:
     def _commit_at_once(self, attempt: Attempt, outcome: Outcome) -> None:
         """Commit how a call ended, for one who has the lock."""
         ended = Ended(attempt, outcome, None if isinstance(outcome, BuilderError) else outcome[1])
-        news = self._put((ended,))
-        while news:
+        draft = ended.draft = self._draft(ended)
+        while draft is not None:
+            news = self._record.put(self._state.n, (draft,))
+            if not news:
+                break
             self._merge(news)
-            news = self._put((ended,))
+            draft = ended.draft = self._draft(ended)
         self._apply(ended)
 
     def _committed(self, attempt: Attempt, outcome: Outcome) -> Outcome:
@@ -244,7 +246,7 @@ class Execution:
         try:
             body, value = self._bodies.freeze(outcome[1])
         except CodecError as error:
-            return Ended(attempt, failure(self._plan.calls[attempt[0]], error, run_id=self._run_id))
+            return Ended(attempt, failure(self._calls[attempt[0]], error, run_id=self._run_id))
         return Ended(attempt, (outcome[0], value), body)
 
     def _commit(self, batch: Sequence[Ended]) -> None:
@@ -269,17 +271,17 @@ class Execution:
         return self._record.put(self._state.n, drafts) if drafts else ()
 
     def _draft(self, ended: Ended) -> Optional[Draft]:
-        (number, versions, _), outcome, state = ended.attempt, ended.outcome, self._state
-        call = self._plan.calls[number]
+        number, versions, _ = ended.attempt
+        outcome, state, call = ended.outcome, self._state, self._calls[number]
         if isinstance(outcome, BuilderError):
-            return _drafts.failed(call, versions, outcome)
+            return failed(call, versions, outcome)
         if state.finished[number] == versions:
             return None
-        slot = outcome[0]
+        slot, body = outcome[0], ended.body
         if slot is None:
-            return _drafts.built(call, versions, None, None, kept=False)
-        ended.kept = state.version[slot] > 0 and self._bodies.same(state.body[slot], ended.body)
-        return _drafts.built(call, versions, self._plan.data[slot].__name__, ended.body, kept=ended.kept)
+            return built_line, time(), call, versions, None, None, False
+        ended.kept = state.version[slot] > 0 and self._bodies.same(state.body[slot], body)
+        return built_line, time(), call, versions, self._names[slot], body, ended.kept
 
     def _apply(self, ended: Ended) -> None:
         (number, versions, _), outcome = ended.attempt, ended.outcome
@@ -288,9 +290,10 @@ class Execution:
             self.failures[number] = outcome
             self._state.failed(number)
             return
-        self.failures.pop(number, None)  # data that was fed meanwhile may have mended it
+        if self.failures:
+            self.failures.pop(number, None)  # data that was fed meanwhile may have mended it
         if ended.draft is not None:
             slot, value = outcome
-            self._state.built(number, versions, slot, ended.body, value, kept=ended.kept)
+            self._state.built(number, versions, slot, ended.body, value, ended.kept)
             if slot is not None:
                 self.built.add(slot)

@@ -76,7 +76,7 @@ class OneShot:
                 state.failed(call)
             else:
                 slot, value = outcome
-                state.built(call, versions, slot, value, value, kept=False)
+                state.built(call, versions, slot, value, value, False)  # noqa: FBT003  as it takes it
                 built.update(() if slot is None else (slot,))
             wave.settle(call, finished=call not in failures)
         state.touched = set(failures)

@@ -114,6 +114,8 @@ class Plan:
     worlds: Worlds
     refused: Optional[WorkflowError] = None
     """Why it takes no data: it stands in for that of a wrong workflow, while workflows are only checked."""
+    names_of: Tuple[str, ...] = attrs.field(init=False)
+    """The names of the data, by slot."""
     followers: Tuple[Tuple[int, ...], ...] = attrs.field(init=False)
     """By call: its followers."""
     takers: Tuple[Tuple[int, ...], ...] = attrs.field(init=False)
@@ -122,6 +124,10 @@ class Plan:
     """By call: how many calls it follows."""
     first: Tuple[int, ...] = attrs.field(init=False)
     """The calls that follow no other."""
+
+    @names_of.default
+    def _names_of(self) -> Tuple[str, ...]:
+        return tuple(data.__name__ for data in self.data)
 
     @followers.default
     def _followers(self) -> Tuple[Tuple[int, ...], ...]:

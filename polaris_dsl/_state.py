@@ -106,7 +106,14 @@ class State:
         self.raised.add(call)
 
     def built(
-        self, call: int, versions: Versions, slot: Optional[int], body: object, value: object, *, kept: bool
+        self,
+        call: int,
+        versions: Versions,
+        slot: Optional[int],
+        body: object,
+        value: object,
+        kept: bool,
+        /,  # noqa: FBT001
     ) -> None:
         """Take in that a call was finished, and what it made; `kept`: equal to what was there.
 
@@ -116,7 +123,8 @@ class State:
         self.rested = None
         self.begun = True
         self.finished[call] = versions
-        self.raised.discard(call)
+        if self.raised:
+            self.raised.discard(call)
         before = self.made[call]
         self.made[call] = slot
         if slot is not None:
@@ -131,7 +139,7 @@ class State:
         spec = self.plan.calls[call]
         versions = tuple([line.inputs.get(name, 0) for name in spec.waits_for_names])
         slot, body = self._product(line)
-        self.built(call, versions, slot, body, UNREAD, kept=bool(line.kept))
+        self.built(call, versions, slot, body, UNREAD, bool(line.kept))
         if len(line.inputs) != sum(map(bool, versions)):
             # A journal of older code may know other inputs: then this was not the last call of what the builder is now.
             self.finished[call] = None
