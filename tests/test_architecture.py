@@ -19,7 +19,7 @@ TOPS = [path for path in MODULES if path.name == "__init__.py"]
 PAGES = sorted(path for pattern in ("*.md", "docs/**/*.md", "examples/**/*.py") for path in ROOT.glob(pattern))
 
 MOST_LINES = 400
-EXTRAS = {"cryptography", "hypothesis", "msgspec", "mypy", "pydantic", "pytest", "rich"}
+EXTRAS = {"cryptography", "hypothesis", "msgspec", "mypy", "opentelemetry", "pydantic", "pytest", "rich"}
 FOREIGN = re.compile(  # what others call their things
     r"\bplatform\.node\b|\badd_task\b|{task\.|\bartifactLocation\b|\bmypy\.nodes\b|\bSymbol(?:Table)?Node\b|\b[ns]\.node\b"
 )
