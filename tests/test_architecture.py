@@ -22,6 +22,7 @@ MOST_LINES = 400
 EXTRAS = {"cryptography", "hypothesis", "msgspec", "mypy", "opentelemetry", "pydantic", "pytest", "rich"}
 FOREIGN = re.compile(  # what others call their things
     r"\bplatform\.node\b|\badd_task\b|{task\.|\bartifactLocation\b|\bmypy\.nodes\b|\bSymbol(?:Table)?Node\b|\b[ns]\.node\b"
+    r"|\b(?:Tracer|Meter)Provider\b|\b(?:tracer|meter)_provider\b"
 )
 AVOIDED = re.compile(
     r"(?<![a-z])(step|task|node|job|provider|asset|artifact|pipeline|dag|session|snapshot|backend|serializer|listener)s?"
