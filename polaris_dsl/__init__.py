@@ -11,6 +11,7 @@ from polaris_dsl.errors import (
     CommitUnknown,
     CorruptJournal,
     DefinitionError,
+    HookFailed,
     IncompleteRun,
     NotWritten,
     PolarisError,
@@ -24,6 +25,7 @@ from polaris_dsl.errors import (
     WrongProduct,
     WrongWorkflow,
 )
+from polaris_dsl.hooks import Hook
 from polaris_dsl.stores import FileStore, MemoryStore
 
 __all__ = [
@@ -38,6 +40,8 @@ __all__ = [
     "DefinitionError",
     "Executor",
     "FileStore",
+    "Hook",
+    "HookFailed",
     "IncompleteRun",
     "MemoryStore",
     "NotWritten",
