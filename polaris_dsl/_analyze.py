@@ -7,11 +7,13 @@ from itertools import combinations, islice
 from operator import and_
 from typing import Dict, Iterator, List, Mapping, Sequence, Set, Tuple
 
+import attrs
+
 from polaris_dsl import diagnostics as say
 from polaris_dsl._cycles import order
 from polaris_dsl._graph import Graph, Place
 from polaris_dsl._near import near_miss
-from polaris_dsl._survey import Survey, same_everywhere, survey_of
+from polaris_dsl._survey import Survey, survey_of
 from polaris_dsl._worlds import LIMIT, Choice, Worlds, judge
 from polaris_dsl.diagnostics import Code, Diagnostic
 
@@ -19,8 +21,22 @@ _TRIES = 20_000
 """So many combinations of choices are looked at for the smallest that fails."""
 
 
+@attrs.frozen
+class Verdict:
+    """Every problem of a graph, and what was found out on the way: enough to plan it where there are none."""
+
+    found: Tuple[Diagnostic, ...]
+    survey: Survey
+    worlds: Worlds
+
+
 def analyze(graph: Graph, /) -> Tuple[Diagnostic, ...]:
     """Return every problem of a graph, causes before consequences, then in order of listing."""
+    return examine(graph).found
+
+
+def examine(graph: Graph, /) -> Verdict:
+    """Judge a graph."""
     survey = survey_of(graph)
     missing = _missing(survey)
     unmade = [data for data in graph.target if not survey.made(data)]
@@ -44,7 +60,7 @@ def analyze(graph: Graph, /) -> Tuple[Diagnostic, ...]:
         found += _unreachable_builders(survey, worlds, target_told=bool(broken))
     if survey.reads_known and not missing and not unmade:
         found += _unused_inputs(survey)
-    return tuple(found)
+    return Verdict(tuple(found), survey, worlds)
 
 
 # --- what cannot be read ---------------------------------------------------------------------------------------------
@@ -72,19 +88,19 @@ def _duplicates(survey: Survey) -> Iterator[Diagnostic]:
     for at, spec in enumerate(survey.graph.builders):
         first = seen.setdefault(spec.name, at)
         if first != at:
-            same = same_everywhere(spec) == same_everywhere(survey.graph.builders[first])
+            same = spec == survey.graph.builders[first]
             text = say.duplicate_builder(spec.name, same=same)
             yield survey.put("duplicate-builder", spec.name, text, item=at, about=[at] if same else [first, at])
 
 
 def _name_clashes(survey: Survey, absent: Set[str]) -> Iterator[Diagnostic]:
-    graph = survey.graph
+    graph, inputs = survey.graph, set(survey.graph.inputs)
     used = [*graph.target, *graph.inputs]
     for spec in graph.builders:
         used += [*spec.takes, *spec.produces]
     by_name: Dict[str, List[str]] = {}
     for data in dict.fromkeys(used):
-        if data not in absent and (data in graph.inputs or survey.made(data)):
+        if data not in absent and (data in inputs or survey.made(data)):
             by_name.setdefault(survey.name(data), []).append(data)
     for name, keys in by_name.items():
         if len(keys) > 1:
@@ -97,10 +113,9 @@ def _name_clashes(survey: Survey, absent: Set[str]) -> Iterator[Diagnostic]:
 
 def _missing(survey: Survey) -> Dict[str, List[int]]:
     """Return each data that comes from nowhere, with its takers."""
+    inputs = set(survey.graph.inputs)
     return {
-        data: list(takers)
-        for data, takers in survey.takers.items()
-        if data not in survey.graph.inputs and not survey.made(data)
+        data: list(takers) for data, takers in survey.takers.items() if data not in inputs and not survey.made(data)
     }
 
 
@@ -159,14 +174,17 @@ def _cycles(survey: Survey) -> Iterator[Diagnostic]:
 
 def _worlds(survey: Survey, absent: Set[str]) -> Worlds:
     """Judge all worlds; what is missing or on a cycle counts as present, so that one cause is told once."""
-    sound = survey.sound
+    sound, ordered = survey.sound, survey.ordered
     looped = {data for group in survey.cycles for at in group.members for data in sound[at].produces}
     given = frozenset({*survey.graph.inputs, *survey.presumed, *absent, *looped})
-    before = {
-        at: {maker for data in spec.consumes if data not in given for maker in survey.producers.get(data, ())}
-        for at, spec in sound.items()
-    }
-    return judge(sound, order(before), given=given, target=survey.graph.target)
+    if ordered is None:
+        ordered = order(
+            {
+                at: {maker for data in spec.consumes if data not in given for maker in survey.producers.get(data, ())}
+                for at, spec in sound.items()
+            }
+        )
+    return judge(sound, ordered, given=given, target=survey.graph.target)
 
 
 def _note(worlds: Worlds) -> str:

@@ -6,8 +6,8 @@ from typing import Callable, Dict, FrozenSet, List, Mapping, Optional, Sequence,
 
 import attrs
 
-from polaris_dsl._cycles import order
 from polaris_dsl._graph import Graph, Place
+from polaris_dsl._survey import Survey, survey_of
 from polaris_dsl._worlds import Worlds, judge, leading
 from polaris_dsl.errors import WorkflowError
 
@@ -96,28 +96,24 @@ class Part:
 def refused_plan(error: WorkflowError, /) -> Plan:
     """Return a plan of nothing, which answers all that it is fed with the error."""
     nothing = Graph(name=error.name, target=(), inputs=(), builders=(), data={})
-    return attrs.evolve(compile_plan(nothing, [], types={}, digest=""), refused=error)
+    worlds = judge({}, (), given=frozenset(), target=())
+    return attrs.evolve(compile_plan(survey_of(nothing), worlds, [], types={}, digest=""), refused=error)
 
 
-def compile_plan(graph: Graph, parts: Sequence[Part], *, types: Mapping[str, type], digest: str) -> Plan:
-    """Compile a graph in which nothing is wrong: number its data and order its builders; `types` by key."""
+def compile_plan(
+    survey: Survey, worlds: Worlds, parts: Sequence[Part], *, types: Mapping[str, type], digest: str
+) -> Plan:
+    """Compile a graph in which nothing was found to be wrong: number its data and builders; `types` by key."""
+    graph, listed, ordered = survey.graph, survey.sound, survey.ordered or ()
     slots = {key: slot for slot, key in enumerate(types)}
-    listed = dict(enumerate(graph.builders))
-    producers: Dict[str, List[int]] = {}
-    for at, spec in listed.items():
-        for key in spec.produces:
-            producers.setdefault(key, []).append(at)
-    before = {at: {p for key in spec.waits_for for p in producers.get(key, ())} for at, spec in listed.items()}
-    ordered = order(before)
     number = {at: position for position, at in enumerate(ordered)}
     followers: Dict[int, List[int]] = {at: [] for at in ordered}
     consumers: List[List[int]] = [[] for _ in types]
     for at in ordered:
-        for maker in before[at]:
+        for maker in survey.before[at]:
             followers[maker].append(number[at])
         for key in listed[at].consumes:
             consumers[slots[key]].append(number[at])
-    worlds = judge(listed, ordered, given=frozenset(graph.inputs), target=graph.target)
     leads = leading(worlds, listed, ordered, target=graph.target)
     calls = []
     for at in ordered:
@@ -128,13 +124,15 @@ def compile_plan(graph: Graph, parts: Sequence[Part], *, types: Mapping[str, typ
                 function=part.function,
                 place=part.place,
                 arguments=tuple(
-                    Argument(CONTEXT if key is None else slots[key], default, keyword)
-                    for key, default, keyword in part.arguments
+                    [
+                        Argument(CONTEXT if key is None else slots[key], default, keyword)
+                        for key, default, keyword in part.arguments
+                    ]
                 ),
-                consumes=tuple(slots[key] for key in spec.consumes),
-                waits_for=tuple(slots[key] for key in spec.waits_for),
-                waits_for_names=tuple(types[key].__name__ for key in spec.waits_for),
-                produces=tuple(slots[key] for key in spec.produces),
+                consumes=tuple([slots[key] for key in spec.consumes]),
+                waits_for=tuple([slots[key] for key in spec.waits_for]),
+                waits_for_names=tuple([types[key].__name__ for key in spec.waits_for]),
+                produces=tuple([slots[key] for key in spec.produces]),
                 maybe=spec.maybe,
                 followers=tuple(followers[at]),
             )

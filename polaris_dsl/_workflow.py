@@ -12,7 +12,7 @@ from typing import Any, Callable, Generic, Mapping, Optional, Sequence, Tuple, T
 import attrs
 from typing_extensions import Never, TypeAlias, TypeForm, final
 
-from polaris_dsl._analyze import analyze
+from polaris_dsl._analyze import Verdict, examine
 from polaris_dsl._builder import Builder
 from polaris_dsl._front import Definition, define
 from polaris_dsl._graph import Graph, Place
@@ -168,7 +168,8 @@ def _checked(
         target=target, inputs=inputs, builders=builders, name=name, place=place, local=local, known=known
     )
     graph = definition.graph
-    found = analyze(graph)
+    verdict = examine(graph)
+    found = verdict.found
     watch = WATCH.get()
     if found and watch is None:
         raise WorkflowError(graph.name, found)
@@ -177,7 +178,7 @@ def _checked(
         target=cast("TypeForm[object]", target),
         inputs=tuple(definition.types[key] for key in graph.inputs),
         builders=tuple(builders) if isinstance(builders, (list, tuple)) else (),
-        plan=refused_plan(WorkflowError(graph.name, found)) if found else _sound_plan(definition),
+        plan=refused_plan(WorkflowError(graph.name, found)) if found else _sound_plan(definition, verdict),
         definition=definition,
     )
     if watch is not None:
@@ -185,11 +186,11 @@ def _checked(
     return made
 
 
-def _sound_plan(definition: Definition) -> Plan:
+def _sound_plan(definition: Definition, verdict: Verdict) -> Plan:
     graph = definition.graph
     keys = {data: key for key, data in definition.types.items()}
     parts = [_part(signature, keys) for signature in definition.signatures]
-    plan = compile_plan(graph, parts, types=definition.types, digest=_digest(graph))
+    plan = compile_plan(verdict.survey, verdict.worlds, parts, types=definition.types, digest=_digest(graph))
     if not plan.worlds.exact:
         _LOGGER.warning(
             "workflow %s: its alternatives make %d worlds, more than %d: only single choices were judged",
@@ -212,7 +213,7 @@ def _digest(graph: Graph) -> str:
     """Return 16 hex digits that change when what builders take or make changes."""
     names = {key: spec.name for key, spec in graph.data.items()}
     facts = [
-        [spec.name, *(sorted(names[key] for key in keys) for keys in (spec.waits_for, spec.accesses, spec.produces))]
+        [spec.name, *[sorted([names[key] for key in keys]) for keys in (spec.waits_for, spec.accesses, spec.produces)]]
         for spec in graph.builders
     ]
     text = json.dumps([[names[key] for key in graph.target], [names[key] for key in graph.inputs], sorted(facts)])
