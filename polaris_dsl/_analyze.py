@@ -94,13 +94,16 @@ def _duplicates(survey: Survey) -> Iterator[Diagnostic]:
 
 
 def _name_clashes(survey: Survey, absent: Set[str]) -> Iterator[Diagnostic]:
-    graph, inputs = survey.graph, set(survey.graph.inputs)
+    graph = survey.graph
+    there = {*graph.inputs, *survey.producers, *survey.presumed} - absent
+    if len({survey.name(data) for data in there}) == len(there):
+        return
     used = [*graph.target, *graph.inputs]
     for spec in graph.builders:
         used += [*spec.takes, *spec.produces]
     by_name: Dict[str, List[str]] = {}
     for data in dict.fromkeys(used):
-        if data not in absent and (data in inputs or survey.made(data)):
+        if data in there:
             by_name.setdefault(survey.name(data), []).append(data)
     for name, keys in by_name.items():
         if len(keys) > 1:
@@ -290,15 +293,16 @@ def _dead_end(survey: Survey, choices: Sequence[Choice], *, note: str) -> Diagno
 
 
 def _unreachable_builders(survey: Survey, worlds: Worlds, *, target_told: bool) -> Iterator[Diagnostic]:
-    towards = _towards_target(survey)
-    told: Set[int] = set()
-    explained: Set[int] = set()
-    for at in worlds.reach:  # in an order in which causes come first
-        if not worlds.possible(worlds.reach[at]):
-            if (target_told and at in towards) or _is_consequence(survey, worlds, at, causes=told | explained):
-                explained.add(at)
-            elif at not in towards:
-                told.add(at)
+    unreachable = [at for at, reach in worlds.reach.items() if not worlds.possible(reach)]
+    towards = _towards_target(survey) if unreachable else set()
+    causes: Set[int] = set()
+    told: List[int] = []
+    for at in unreachable:  # in an order in which causes come first
+        if (target_told and at in towards) or _is_consequence(survey, worlds, at, causes=causes):
+            causes.add(at)
+        elif at not in towards:
+            causes.add(at)
+            told.append(at)
     for at in sorted(told):
         spec = survey.sound[at]
         text = say.unreachable_builder(spec.name, conflict=_conflict(survey, worlds, at) or survey.names(spec.consumes))
