@@ -151,8 +151,9 @@ def _plain_parameters(function: FunctionType) -> List[_Written]:
     code = function.__code__
     positional = code.co_argcount
     names = code.co_varnames[: positional + code.co_kwonlyargcount]
-    defaults = function.__defaults__ or ()
-    given = {**dict(zip(names[positional - len(defaults) :], defaults)), **(function.__kwdefaults__ or {})}
+    given = dict(function.__kwdefaults__ or ())
+    if function.__defaults__:
+        given.update(zip(names[positional - len(function.__defaults__) :], function.__defaults__))
     nothing = inspect.Parameter.empty
     return [_Written(name, "", at >= positional, given.get(name, nothing)) for at, name in enumerate(names)]
 

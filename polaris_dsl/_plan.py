@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Callable, Dict, FrozenSet, List, Mapping, Optional, Sequence, Tuple
+from typing import Callable, Dict, FrozenSet, List, Mapping, Optional, Protocol, Sequence, Tuple
 
 import attrs
 
@@ -83,14 +83,24 @@ class Plan:
         return tuple(self.data[slot].__name__ for slot in slots)
 
 
-@attrs.frozen
-class Part:
-    """What the graph does not say of a builder: its function, where it is written, and its arguments by key of data."""
+class Passed(Protocol):
+    """How a data (None: the context) is passed to a function, and what stands in while it is absent."""
 
-    function: Callable[..., object]
-    place: Place
-    arguments: Sequence[Tuple[Optional[str], object, Optional[str]]]
-    """Key of the data (None: the context), default, keyword."""
+    @property
+    def data(self) -> Optional[type]: ...
+    @property
+    def default(self) -> object: ...
+    @property
+    def keyword(self) -> Optional[str]: ...
+
+
+class Part(Protocol):
+    """What the graph does not say of a builder: its function, and how that is called."""
+
+    @property
+    def function(self) -> Callable[..., object]: ...
+    @property
+    def parameters(self) -> Sequence[Passed]: ...
 
 
 def refused_plan(error: WorkflowError, /) -> Plan:
@@ -106,6 +116,7 @@ def compile_plan(
     """Compile a graph in which nothing was found to be wrong: number its data and builders; `types` by key."""
     graph, listed, ordered = survey.graph, survey.sound, survey.ordered or ()
     slots = {key: slot for slot, key in enumerate(types)}
+    by_class = {data: slot for slot, data in enumerate(types.values())}
     number = {at: position for position, at in enumerate(ordered)}
     followers: Dict[int, List[int]] = {at: [] for at in ordered}
     consumers: List[List[int]] = [[] for _ in types]
@@ -122,11 +133,13 @@ def compile_plan(
             Call(
                 name=spec.name,
                 function=part.function,
-                place=part.place,
+                place=spec.defined,
                 arguments=tuple(
                     [
-                        Argument(CONTEXT if key is None else slots[key], default, keyword)
-                        for key, default, keyword in part.arguments
+                        Argument(
+                            CONTEXT if passed.data is None else by_class[passed.data], passed.default, passed.keyword
+                        )
+                        for passed in part.parameters
                     ]
                 ),
                 consumes=tuple([slots[key] for key in spec.consumes]),
@@ -141,7 +154,7 @@ def compile_plan(
         workflow=graph.name,
         graph=digest,
         data=tuple(types.values()),
-        slots={data: slot for slot, data in enumerate(types.values())},
+        slots=by_class,
         named={data.__name__: slot for slot, data in enumerate(types.values())},
         inputs=tuple(slots[key] for key in graph.inputs),
         target=tuple(slots[key] for key in graph.target),

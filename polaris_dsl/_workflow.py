@@ -18,7 +18,7 @@ from polaris_dsl._front import Definition, define
 from polaris_dsl._graph import Graph, Place
 from polaris_dsl._infer import Signature
 from polaris_dsl._one_shot import OneShot
-from polaris_dsl._plan import Part, Plan, compile_plan, refused_plan
+from polaris_dsl._plan import Plan, compile_plan, refused_plan
 from polaris_dsl._run import Run
 from polaris_dsl._worlds import LIMIT
 from polaris_dsl.diagnostics import Diagnostic
@@ -188,9 +188,9 @@ def _checked(
 
 def _sound_plan(definition: Definition, verdict: Verdict) -> Plan:
     graph = definition.graph
-    keys = {data: key for key, data in definition.types.items()}
-    parts = [_part(signature, keys) for signature in definition.signatures]
-    plan = compile_plan(verdict.survey, verdict.worlds, parts, types=definition.types, digest=_digest(graph))
+    plan = compile_plan(
+        verdict.survey, verdict.worlds, definition.signatures, types=definition.types, digest=_digest(graph)
+    )
     if not plan.worlds.exact:
         _LOGGER.warning(
             "workflow %s: its alternatives make %d worlds, more than %d: only single choices were judged",
@@ -199,14 +199,6 @@ def _sound_plan(definition: Definition, verdict: Verdict) -> Plan:
             LIMIT,
         )
     return plan
-
-
-def _part(signature: Signature, keys: Mapping[type, str]) -> Part:
-    arguments = [
-        (None if parameter.data is None else keys[parameter.data], parameter.default, parameter.keyword)
-        for parameter in signature.parameters
-    ]
-    return Part(signature.function, signature.place, arguments)
 
 
 def _digest(graph: Graph) -> str:
