@@ -6,7 +6,7 @@ import functools
 import inspect
 from enum import Enum
 from types import FunctionType, SimpleNamespace
-from typing import Callable, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple, Union
+from typing import Callable, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple, Union, cast
 
 import attrs
 from typing_extensions import TypeGuard, get_type_hints
@@ -220,10 +220,9 @@ def _parameter(parameter: _Written, hints: Mapping[str, object]) -> Union[Parame
     role, annotation = _role(hints[name], has_default=has_default)
     if role is Role.CONTEXT:
         return Parameter(role, None, default, keyword)
-    if is_data(annotation):
-        return Parameter(role, annotation, default, keyword)
     refused = refusal(annotation)
-    assert refused is not None  # noqa: S101  what is not data has a refusal
+    if refused is None:
+        return Parameter(role, cast("type", annotation), default, keyword)
     return _flaws.parameter(name, told=told(annotation), refused=refused)
 
 
