@@ -116,10 +116,13 @@ def _name_clashes(survey: Survey, absent: Set[str]) -> Iterator[Diagnostic]:
 
 def _missing(survey: Survey) -> Dict[str, List[int]]:
     """Return each data that comes from nowhere, with its takers."""
-    inputs = set(survey.graph.inputs)
-    return {
-        data: list(takers) for data, takers in survey.takers.items() if data not in inputs and not survey.made(data)
-    }
+    there = {*survey.graph.inputs, *survey.producers, *survey.presumed}
+    missing: Dict[str, List[int]] = {}
+    for at, spec in survey.sound.items():
+        for data in spec.takes:
+            if data not in there:
+                missing.setdefault(data, []).append(at)
+    return missing
 
 
 def _missing_data(survey: Survey, missing: Mapping[str, Sequence[int]]) -> Iterator[Diagnostic]:

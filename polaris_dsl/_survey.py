@@ -25,7 +25,6 @@ class Survey:
     """The builders that can be judged."""
     flawed: Mapping[int, Tuple[BuilderSpec, Flaw]]
     producers: Mapping[str, Sequence[int]]
-    takers: Mapping[str, Sequence[int]]
     presumed: FrozenSet[str]
     """What a flawed builder makes as far as is known."""
     before: Mapping[int, Set[int]]
@@ -117,7 +116,6 @@ def survey_of(graph: Graph) -> Survey:
     sound: Dict[int, BuilderSpec] = {}
     flawed: Dict[int, Tuple[BuilderSpec, Flaw]] = {}
     producers: Dict[str, List[int]] = {}
-    takers: Dict[str, List[int]] = {}
     seen: Set[BuilderSpec] = set()
     for at, spec in enumerate(graph.builders):
         if spec in seen:
@@ -130,15 +128,13 @@ def survey_of(graph: Graph) -> Survey:
         # A union names each alternative once; a graph made otherwise may not.
         produces = tuple(dict.fromkeys(spec.produces))
         sound[at] = spec if produces == spec.produces else attrs.evolve(spec, produces=produces)
-        for data in sound[at].produces:
+        for data in produces:
             producers.setdefault(data, []).append(at)
-        for data in dict.fromkeys(spec.takes):
-            takers.setdefault(data, []).append(at)
     presumed = frozenset(data for spec, _ in flawed.values() for data in spec.produces)
     before = {at: {maker for data in spec.waits_for for maker in producers.get(data, ())} for at, spec in sound.items()}
     ordered, cycles = _ordered(before)
     towards = _towards(graph, sound, producers)
-    return Survey(graph, sound, flawed, producers, takers, presumed, before, ordered, cycles, towards)
+    return Survey(graph, sound, flawed, producers, presumed, before, ordered, cycles, towards)
 
 
 def _ordered(before: Mapping[int, Set[int]]) -> Tuple[Optional[Tuple[int, ...]], Tuple[Group, ...]]:
