@@ -155,12 +155,10 @@ def _no_producer(survey: Survey, unmade: Sequence[str], missing: Mapping[str, Se
 
 def _unused_inputs(survey: Survey) -> Iterator[Diagnostic]:
     taken = {data for spec in survey.graph.builders for data in spec.takes}
-    for data in survey.graph.inputs:
-        if data not in taken:
-            rest = [survey.name(other) for other in survey.graph.inputs if other in taken]
-            yield survey.put(
-                "unused-input", survey.name(data), say.unused_input(survey.name(data), rest=rest), item="inputs"
-            )
+    unused = [survey.name(data) for data in survey.graph.inputs if data not in taken]
+    rest = [survey.name(data) for data in survey.graph.inputs if data in taken]
+    for name, text in zip(unused, say.unused_inputs(unused, rest=rest)):
+        yield survey.put("unused-input", name, text, item="inputs")
 
 
 # --- what cannot work ------------------------------------------------------------------------------------------------

@@ -119,7 +119,7 @@ OF_A_GRAPH: List[Mutant] = [
     ("joins off the way are not judged", "_worlds.py", "asked.extend(_joins(builders, order, given=given))", "pass"),
     ("a loop that is not the shortest", "_cycles.py", "best = loop or best", "best = best or loop"),
     ("a duplicate is judged twice", "_survey.py", "if spec in seen:", "if spec is None:"),
-    ("an unused input is not told", "_analyze.py", "if data not in taken:", "if data is None:"),
+    ("an unused input is not told", "_analyze.py", "if data not in taken]", "if data is None]"),
     (
         "a second producer is no ambiguity",
         "_analyze.py",
