@@ -121,11 +121,12 @@ class Builder(Generic[P, R]):
 def place_of(function: object, /) -> Place:
     """Return where a function, the class of a callable, or what a decorator wraps is written."""
     inner = unwrapped(function)
-    for candidate in (inner, getattr(inner, "func", None), getattr(type(inner), "__call__", None)):  # noqa: B004  the function itself is wanted
-        code = getattr(candidate, "__code__", None)
-        if code is not None:
-            return Place(code.co_filename, code.co_firstlineno)
-    return Place("")
+    code = (
+        getattr(inner, "__code__", None)
+        or getattr(getattr(inner, "func", None), "__code__", None)
+        or getattr(getattr(type(inner), "__call__", None), "__code__", None)  # noqa: B004  the function itself is wanted
+    )
+    return Place(code.co_filename, code.co_firstlineno) if code else Place("")
 
 
 def unwrapped(function: object, /) -> object:

@@ -147,7 +147,7 @@ def compile_plan(
                 waits_for_names=tuple([types[key].__name__ for key in spec.waits_for]),
                 produces=tuple([slots[key] for key in spec.produces]),
                 maybe=spec.maybe,
-                followers=tuple(followers[at]),
+                followers=tuple(followers.pop(at)),
             )
         )
     return Plan(

@@ -204,9 +204,10 @@ def _sound_plan(definition: Definition, verdict: Verdict) -> Plan:
 def _digest(graph: Graph) -> str:
     """Return 16 hex digits that change when what builders take or make changes."""
     names = {key: spec.name for key, spec in graph.data.items()}
-    facts = [
-        [spec.name, *[sorted([names[key] for key in keys]) for keys in (spec.waits_for, spec.accesses, spec.produces)]]
-        for spec in graph.builders
-    ]
+
+    def named(keys: Sequence[str]) -> Sequence[str]:
+        return sorted([names[key] for key in keys]) if keys else ()
+
+    facts = [(spec.name, named(spec.waits_for), named(spec.accesses), named(spec.produces)) for spec in graph.builders]
     text = json.dumps([[names[key] for key in graph.target], [names[key] for key in graph.inputs], sorted(facts)])
     return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
