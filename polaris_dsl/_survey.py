@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from itertools import combinations
 from typing import Dict, FrozenSet, List, Mapping, Optional, Sequence, Set, Tuple
 
@@ -16,7 +17,7 @@ Hop = Tuple[int, int, str]
 """How many builders are left to the target, the next of them, and its product."""
 
 
-@attrs.frozen
+@attrs.frozen(slots=False)  # for what is found out only when it is asked for
 class Survey:
     """A graph, indexed. Builders are known by their position in `builders=`."""
 
@@ -32,8 +33,11 @@ class Survey:
     ordered: Optional[Tuple[int, ...]]
     """The builders, each behind those that it waits for; None where some wait for each other."""
     cycles: Tuple[Group, ...]
-    towards: Mapping[str, Hop]
-    """For each data that leads to the target, the next builder and its product on the shortest path."""
+
+    @cached_property
+    def towards(self) -> Mapping[str, Hop]:
+        """For each data that leads to the target, the next builder and its product on the shortest path."""
+        return _towards(self.graph, self.sound, self.producers)
 
     @property
     def products_known(self) -> bool:
@@ -133,8 +137,7 @@ def survey_of(graph: Graph) -> Survey:
     presumed = frozenset(data for spec, _ in flawed.values() for data in spec.produces)
     before = {at: {maker for data in spec.waits_for for maker in producers.get(data, ())} for at, spec in sound.items()}
     ordered, cycles = _ordered(before)
-    towards = _towards(graph, sound, producers)
-    return Survey(graph, sound, flawed, producers, presumed, before, ordered, cycles, towards)
+    return Survey(graph, sound, flawed, producers, presumed, before, ordered, cycles)
 
 
 def _ordered(before: Mapping[int, Set[int]]) -> Tuple[Optional[Tuple[int, ...]], Tuple[Group, ...]]:
