@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Dict, Mapping, Sequence, Tuple
+from typing import Dict, List, Mapping, Sequence, Tuple
 
 import attrs
 from typing_extensions import Literal
@@ -78,6 +78,10 @@ class Diagnostic:
         return render(self)
 
 
+_PATH_END = 12
+"""So many names of each end of a path are told."""
+
+
 def render(diagnostic: Diagnostic, /) -> str:
     """Tell a diagnostic as compilers do: place, code and sentence on the first line, the rest indented below it.
 
@@ -89,10 +93,16 @@ def render(diagnostic: Diagnostic, /) -> str:
 
 def details(diagnostic: Diagnostic, /) -> Tuple[str, ...]:
     """Return what there is to say below the sentence of a diagnostic: the path, the places, the cure, the page."""
-    lines = [f"path: {' -> '.join(diagnostic.path)}"] * bool(diagnostic.path)
+    lines = [f"path: {' -> '.join(_shortened(diagnostic.path))}"] * bool(diagnostic.path)
     lines += [f"{name} is defined at {_shown(place)}" for name, place in diagnostic.related if place.file]
     lines += [f"help: {diagnostic.help}"] * bool(diagnostic.help)
     return (*lines, f"see: {diagnostic.page}")
+
+
+def _shortened(path: Sequence[str]) -> Sequence[str]:
+    """Leave out the middle of a long path: what breaks stands at its one end, what it breaks at the other."""
+    left_out = len(path) - 2 * _PATH_END
+    return (*path[:_PATH_END], f"({left_out:,} more)", *path[-_PATH_END:]) if left_out > 1 else path
 
 
 def _shown(place: Place) -> str:
@@ -185,7 +195,8 @@ def unreachable_builder(name: str, *, conflict: Sequence[str]) -> Text:
     )
 
 
-def unused_input(name: str, *, rest: Sequence[str]) -> Text:
-    """An input that goes nowhere."""
+def unused_inputs(names: Sequence[str], *, rest: Sequence[str]) -> List[Text]:
+    """Inputs that go nowhere; many of them share one help, which names all the rest."""
     mended = f"inputs={' | '.join(rest)}" if rest else "leave out inputs="
-    return f"no listed builder takes the input {name}", f"remove it ({mended}), or list the builder that takes it"
+    help_ = f"remove it ({mended}), or list the builder that takes it"
+    return [(f"no listed builder takes the input {name}", help_) for name in names]
