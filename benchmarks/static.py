@@ -116,6 +116,7 @@ def seconds(folder: Path, files: List[str], *, config: str, cache: str) -> float
     command = [sys.executable, "-m", "mypy", f"--config-file={config}.ini", f"--cache-dir={cache}", *files]
     library = str(folder / "library")
     environment = {**os.environ, "PYTHONPATH": library, "MYPYPATH": library}
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)  # what is installed is compiled once, as for users
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     done = subprocess.run(command, cwd=str(folder), env=environment, capture_output=True, text=True, check=False)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)

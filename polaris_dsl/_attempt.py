@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import inspect
 import json
@@ -75,6 +74,8 @@ def settled(plan: Plan, number: int, make: Callable[[], object], /, *, run_id: s
     try:
         value = make()
         if inspect.iscoroutine(value):
+            import asyncio  # noqa: PLC0415  a third of what the whole library takes to load
+
             value = asyncio.run(value)
     except Exception as error:  # noqa: BLE001  whatever a builder raises is recorded, and raised again as the cause
         return failure(call, error, run_id=run_id)
