@@ -413,7 +413,6 @@ flag = bool(pay)
 a_list = [tokenize, pay]
 table = {"a": pay, "b": pay_order}
 same = {"a": pay, "b": pay}
-function: Callable[[Token], Paid] = pay
 any_: Any = pay
 object_: object = pay
 dots: Builder[..., Paid] = pay
@@ -439,9 +438,6 @@ UNKNOWN: Dict[str, str] = {
     "builders=[any_]": "which builder this is shows only when the program runs: its type is Any",
     "builders=[foreign]": "which builder this is shows only when the program runs: its type is Any",
     "builders=[object_]": "which builder this is shows only when the program runs: its type is object",
-    "builders=[function]": (
-        "which builder this is shows only when the program runs: its type is Callable[[Token], Paid]"
-    ),
     "builders=[protocol]": "which builder this is shows only when the program runs: its type is Payer",
     "builders=[union]": (
         "which builder this is shows only when the program runs: "
@@ -783,6 +779,23 @@ def test_the_daemon_follows_edits_of_only_the_builder(tmp_path: Path, cache: Pat
         assert sentences(told(*run))[0].startswith("polaris-missing-data: paid at once consumes")
     finally:
         told(*daemon, "stop")
+
+
+def test_the_daemon_says_what_is_unknown_if_it_is_started_before_it_is_asked(tmp_path: Path, cache: Path) -> None:
+    configure(tmp_path)  # `dmypy run` compares options before it has loaded plugins, and crashes on codes of theirs
+    write(tmp_path, {"data": DATA, "pays": PAY, "flow": FLOW.replace("[pays.pay]", "list((pays.pay,))")})
+    daemon = [f"--status-file={tmp_path / 'status.json'}"]
+
+    def told(*arguments: str) -> Sequence[Found]:
+        return in_a_process_of_its_own(tmp_path, *daemon, *arguments, cache=cache, module="mypy.dmypy")
+
+    try:
+        assert told("start", "--", "--config-file=mypy.ini") == ()
+        assert errors_of(told("check", "data.py", "pays.py", "flow.py")) == {"flow.py": [(8, "polaris-unchecked")]}
+        write(tmp_path, {"flow": FLOW})
+        assert errors_of(told("check", "data.py", "pays.py", "flow.py")) == {"flow.py": MISSING}
+    finally:
+        told("stop")
 
 
 BROKEN = """
