@@ -68,12 +68,13 @@ def accessed(type_: Type, /) -> Optional[Type]:
 
 def written(expression: Expression, form: Type, /) -> Type:
     """Return the type that an expression stands for, an `Access` as it is: its `form` is what mypy has made of it."""
-    base = expression.base if isinstance(expression, IndexExpr) else expression
+    s = expression.base if isinstance(expression, IndexExpr) else expression
     applied = expression.analyzed if isinstance(expression, IndexExpr) else None
-    if not isinstance(base, RefExpr) or not isinstance(base.node, TypeAlias):
+    alias = s.node if isinstance(s, RefExpr) else None
+    if not isinstance(alias, TypeAlias):
         return form
-    alias = TypeAliasType(base.node, applied.types if isinstance(applied, TypeApplication) else [])
-    return form if accessed(alias) is None else alias
+    type_ = TypeAliasType(alias, applied.types if isinstance(applied, TypeApplication) else [])
+    return form if accessed(type_) is None else type_
 
 
 def told(type_: Type, /) -> str:
