@@ -97,6 +97,8 @@ class Builder(Generic[P, R]):
     def __get__(
         self: Callable[Concatenate[S, Q], T], instance: S, owner: Optional[type] = None, /
     ) -> Builder[Q, T]: ...
+    @overload
+    def __get__(self, instance: object, owner: Optional[type] = None, /) -> Self: ...  # a static method
     def __get__(self, instance: object, owner: Optional[type] = None, /) -> object:
         """Bind as the wrapped function would."""
         bind = getattr(type(self.function), "__get__", None)  # of the type: a bound method would offer its function's

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import time
 from concurrent.futures import Executor as Pool
-from concurrent.futures import ThreadPoolExecutor
 from contextvars import ContextVar
 from datetime import datetime
 from threading import Lock
@@ -16,7 +15,7 @@ import attrs
 from typing_extensions import Self, final
 
 from polaris_dsl._attempt import raise_first
-from polaris_dsl._bodies import Bodies, Encoded, Live
+from polaris_dsl._bodies import Bodies, Live
 from polaris_dsl._drafts import Lines, Record
 from polaris_dsl._execution import Execution
 from polaris_dsl._express import Express, Known, in_order
@@ -24,7 +23,6 @@ from polaris_dsl._feed import accept
 from polaris_dsl._run import Run, Status, run_of, status_of
 from polaris_dsl._state import State
 from polaris_dsl._workflow import Workflow
-from polaris_dsl.codec import JsonCodec
 from polaris_dsl.errors import DefinitionError, RunLocked, UnknownRun
 from polaris_dsl.stores import Fed, Line, MemoryStore, Put, Rested, Started, Store
 from polaris_dsl.stores._lines import Draft
@@ -112,6 +110,9 @@ class Executor(Generic[TargetT, InputT]):
         self._plan = workflow._plan  # noqa: SLF001  facade and executor are one
         self._bodies: Bodies = Live()
         if store.encoded:
+            from polaris_dsl._encoded import Encoded  # noqa: PLC0415  only such a store needs the codec
+            from polaris_dsl.codec import JsonCodec  # noqa: PLC0415  as above
+
             codec = JsonCodec()
             for data in self._plan.data:
                 codec.check(data)
@@ -312,6 +313,8 @@ class Executor(Generic[TargetT, InputT]):
             return self._lent_pool
         with self._pool_lock:
             if self._own_pool is None:
+                from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415  runs in one thread need none
+
                 prefix = f"polaris-{self.workflow.name}"
                 self._own_pool = ThreadPoolExecutor(self._max_workers - 1, thread_name_prefix=prefix)
             return self._own_pool

@@ -113,7 +113,7 @@ class State:
         body: object,
         value: object,
         kept: bool,
-        /,  # noqa: FBT001
+        /,
     ) -> None:
         """Take in that a call was finished, and what it made; `kept`: equal to what was there.
 

@@ -1,52 +1,16 @@
-"""What the analyzer has to say: `Diagnostic`, the catalogue of codes, their text."""
+"""What the analyzer has to say: `Diagnostic`, and the text of each code."""
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Dict, List, Mapping, Sequence, Tuple
+import os
+from typing import Dict, Sequence, Tuple
 
 import attrs
-from typing_extensions import Literal
 
+from polaris_dsl._catalogue import CATALOGUE, Code
 from polaris_dsl._graph import Item, Place
 
 __all__ = ["CATALOGUE", "Code", "Diagnostic", "render"]
-
-Code = Literal[
-    "bad-name",
-    "bad-target",
-    "bad-input",
-    "bad-builder",
-    "duplicate-builder",
-    "name-clash",
-    "missing-data",
-    "no-producer",
-    "cycle",
-    "ambiguous-producer",
-    "unreachable-target",
-    "dead-end",
-    "unreachable-builder",
-    "unused-input",
-]
-"""The codes, in the order in which diagnostics are told: causes before consequences."""
-
-CATALOGUE: Mapping[Code, str] = {
-    "bad-name": "the name of the workflow cannot be a directory",
-    "bad-target": "the target is not data",
-    "bad-input": "an input is not data",
-    "bad-builder": "a signature that cannot be read",
-    "duplicate-builder": "the same builder, or two of one name, listed twice",
-    "name-clash": "two data of one name",
-    "missing-data": "a data is taken that is neither an input nor produced by any listed builder",
-    "no-producer": "no listed builder produces the target",
-    "cycle": "builders wait for each other",
-    "ambiguous-producer": "in some world two builders can both produce the same data",
-    "unreachable-target": "in no world is the target available",
-    "dead-end": "a choice after which the target can never be available",
-    "unreachable-builder": "in no world are the builder's consumes all available",
-    "unused-input": "no builder takes an input",
-}
-"""What each code means, in half a sentence."""
 
 
 @attrs.frozen
@@ -106,7 +70,7 @@ def _shortened(path: Sequence[str]) -> Sequence[str]:
 
 
 def _shown(place: Place) -> str:
-    here = str(Path.cwd() / "_")[:-1]
+    here = os.path.join(os.getcwd(), "")  # noqa: PTH109, PTH118  pathlib takes long to load
     return str(attrs.evolve(place, file=place.file[len(here) :] if place.file.startswith(here) else place.file))
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
 from typing import Mapping, Optional, Sequence, Tuple, Type, TypeVar
 
 from typing_extensions import Protocol, Self
@@ -41,6 +40,8 @@ def _blank(cls: Type[PolarisError]) -> PolarisError:
 
 def _portable(value: T) -> Optional[T]:
     """Return what pickles, or None: exceptions and data of users may not, and must not take our error with them."""
+    import pickle  # noqa: PLC0415  slow to load
+
     try:
         pickle.loads(pickle.dumps(value))  # noqa: S301  what was pickled just now
     except Exception:  # noqa: BLE001  their classes may raise anything

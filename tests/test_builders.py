@@ -106,7 +106,7 @@ def make_all(seed: Seed, /, *, before: Access[Made] = None, context: Context) ->
         (Quiet(3).make, "Quiet.make", 10),
         (Service(2).make_named, "made-by-name", 9),
         (Service.make_of_class, "Service.make_of_class", 7),
-        (Service(1).make_static, "make_static", 7),  # type: ignore[call-overload]  # mypy alone takes it for a method
+        (Service(1).make_static, "make_static", 7),
         (builder(Service(2)), "Service", 14),
         (builder(make, name="again"), "again", 7),
         (builder(Service(2).make), "Service.make", 9),
