@@ -8,7 +8,7 @@ import threading
 from collections import deque
 from concurrent.futures import Executor as Pool
 from concurrent.futures import Future
-from time import time
+from time import monotonic, time
 from typing import Callable, Deque, Dict, Optional, Sequence, Set
 
 import attrs
@@ -18,8 +18,9 @@ from polaris_dsl._bodies import Bodies
 from polaris_dsl._drafts import Record, built_line, failed
 from polaris_dsl._express import Known
 from polaris_dsl._state import State, Versions
+from polaris_dsl._telling import Telling
 from polaris_dsl._wave import Wave
-from polaris_dsl.errors import BuilderError, CodecError, NotWritten
+from polaris_dsl.errors import BuilderError, CodecError, HookFailed, NotWritten
 from polaris_dsl.stores import Line, Rested
 from polaris_dsl.stores._lines import Draft
 
@@ -39,6 +40,8 @@ class Ended:
     """None: another process was faster. One result for these inputs is kept, and it is not this one."""
     taken: bool = False
     """Whether somebody is committing it."""
+    lost: Optional[BaseException] = None
+    """Why it could not be committed."""
 
 
 class Execution:
@@ -49,7 +52,7 @@ class Execution:
     journal. What ends while one is written is committed by the next, together.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  it is what an executor knows of a call, and called from there alone
         self,
         state: State,
         record: Record,
@@ -60,9 +63,10 @@ class Execution:
         pool: Callable[[], Pool],
         max_workers: int,
         known: Known,
+        telling: Optional[Telling],
         quick: bool,
     ) -> None:
-        """Begin; `known` are calls that were made already. `quick`: a commit takes only a few lines of Python."""
+        """Begin; `known` are calls that were made already. `quick`: a commit takes a few lines of Python, unheard."""
         self.failures: Dict[int, BuilderError] = {}
         self.built: Set[int] = set()
         self._state = state
@@ -73,6 +77,7 @@ class Execution:
         self._run_id = run_id
         self._bodies = bodies
         self._known = known
+        self._telling = telling
         self._quick = quick
         self._pool = pool
         self._free_helpers = max_workers - 1
@@ -163,13 +168,30 @@ class Execution:
         while attempt is not None:
             outcome: Optional[Outcome] = None
             try:
-                outcome = self._known.pop(attempt[:2], None) if self._known else None
-                outcome = outcome or perform(self._plan, attempt, run_id=self._run_id)
-                if not self._quick:
-                    outcome = self._committed(attempt, outcome)
+                outcome = self._called(attempt) if self._telling is None else self._told(attempt, self._telling)
             except BaseException as error:  # noqa: BLE001  kept for the caller's thread, which raises it
                 self._broken = self._broken or error
             attempt = self._next(attempt, outcome, helper=helper)
+
+    def _called(self, attempt: Attempt) -> Outcome:
+        """Call a builder; how that ended is committed, or, where that is quick, still to be."""
+        outcome = self._known.pop(attempt[:2], None) if self._known else None
+        outcome = outcome or perform(self._plan, attempt, run_id=self._run_id)
+        return outcome if self._quick else self._committed(self._frozen(attempt, outcome))
+
+    def _told(self, attempt: Attempt, telling: Telling) -> Outcome:
+        """Call a builder, commit how that ended, and tell of both."""
+        self.note(telling.builder_started(attempt, self._state.finished[attempt[0]]))
+        began_s = monotonic()
+        ended = self._frozen(attempt, perform(self._plan, attempt, run_id=self._run_id))
+        outcome = self._committed(ended)
+        took_s = monotonic() - began_s
+        self.note(telling.builder_ended(attempt[0], ended.lost or outcome, kept=ended.kept, took_s=took_s))
+        return outcome
+
+    def note(self, failed: Optional[HookFailed], /) -> None:
+        """Take in what a strict hook raised: no other builder is begun."""
+        self._broken = self._broken or failed
 
     def _next(self, done: Optional[Attempt], outcome: Optional[Outcome], *, helper: bool) -> Optional[Attempt]:
         """End a call, and begin one that is due; None if there is none."""
@@ -230,9 +252,8 @@ class Execution:
             draft = ended.draft = self._draft(ended)
         self._apply(ended)
 
-    def _committed(self, attempt: Attempt, outcome: Outcome) -> Outcome:
+    def _committed(self, ended: Ended) -> Outcome:
         """Commit how a call ended, together with what else has ended meanwhile."""
-        ended = self._frozen(attempt, outcome)
         self._ended.append(ended)
         with self._commit_lock:
             if not ended.taken:
@@ -262,6 +283,8 @@ class Execution:
                     self._apply(ended)
         except BaseException as error:  # noqa: BLE001  it has to be known before the others of the batch go on
             self._broken = self._broken or error
+            for ended in batch:
+                ended.lost = error
 
     def _put(self, batch: Sequence[Ended]) -> Sequence[Line]:
         """Commit calls that have ended; where others were faster, return what they have put there, and commit none."""

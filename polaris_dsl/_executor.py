@@ -20,10 +20,13 @@ from polaris_dsl._drafts import Lines, Record
 from polaris_dsl._execution import Execution
 from polaris_dsl._express import Express, Known, in_order
 from polaris_dsl._feed import accept
+from polaris_dsl._hooked import hooked
 from polaris_dsl._run import Run, Status, run_of, status_of
 from polaris_dsl._state import State
+from polaris_dsl._telling import Telling
 from polaris_dsl._workflow import Workflow
-from polaris_dsl.errors import DefinitionError, RunLocked, UnknownRun
+from polaris_dsl.errors import DefinitionError, HookFailed, RunLocked, UnknownRun
+from polaris_dsl.hooks import Hook
 from polaris_dsl.stores import Fed, Line, MemoryStore, Put, Rested, Started, Store
 from polaris_dsl.stores._lines import Draft
 from polaris_dsl.stores._memory import Lane, MemoryJournals
@@ -59,6 +62,7 @@ class Executor(Generic[TargetT, InputT]):
             Default: the number of processors and four more, at most 32.
         pool: lends threads in place of the executor's own: any thread-like `concurrent.futures.Executor`, which is not
             closed. Default: threads of its own, begun when two builders are first due at once.
+        hooks: who is told what happens, in this order; see `polaris_dsl.hooks`.
 
     Raises:
         DefinitionError: an argument makes no sense.
@@ -92,6 +96,7 @@ class Executor(Generic[TargetT, InputT]):
         store: Optional[Store] = None,
         max_workers: Optional[int] = None,
         pool: Optional[Pool] = None,
+        hooks: Sequence[Hook] = (),
     ) -> None:
         if not isinstance(workflow, Workflow):
             kind = type(workflow).__name__
@@ -120,7 +125,8 @@ class Executor(Generic[TargetT, InputT]):
         self._journals = store.open(workflow.name)
         self._max_workers = min(32, (os.cpu_count() or 1) + 4) if max_workers is None else max_workers
         alone = self._max_workers == 1 or in_order(self._plan)
-        self._express = Express(self._plan) if alone and not store.encoded else None
+        self._hooked = hooked(hooks)
+        self._express = Express(self._plan) if alone and not store.encoded and self._hooked is None else None
         self._lent_pool = pool
         self._own_pool: Optional[Pool] = None
         self._pool_lock = Lock()
@@ -146,6 +152,7 @@ class Executor(Generic[TargetT, InputT]):
             UnexpectedData: something is not an input; nothing of this call was kept.
             BuilderError: builders raised. What did not depend on them was built and kept; the next call tries them
                 again.
+            HookFailed: a strict hook raised; what was running was committed.
             RunLocked: another held the run for `wait_s`, or a builder of this run called, which would wait for itself;
                 its `kept` says that the data was committed.
             StoreError: the store failed; see its subclasses.
@@ -196,6 +203,7 @@ class Executor(Generic[TargetT, InputT]):
     def _with_care(self, run_id: str, fed: Frozen, known: Known) -> Run[object]:
         record, state = self._opened(run_id)
         self._take_up(record, state, run_id, fed)
+        telling = None if self._hooked is None else Telling(self._hooked, self._plan, run_id)
         execution = Execution(
             state,
             record,
@@ -204,13 +212,24 @@ class Executor(Generic[TargetT, InputT]):
             pool=self._pool,
             max_workers=self._max_workers,
             known=known,
-            quick=isinstance(record, Lane),
+            telling=telling,
+            quick=isinstance(record, Lane) and telling is None,
         )
-        while True:
-            execution.run()
-            run = run_of(state, run_id=run_id, built=execution.built)
-            if execution.rest(run.status.value):
-                break
+        if telling is None:
+            return self._at_rest(execution, record, state, run_id)
+        execution.note(telling.run_started({slot: value for slot, (_, value) in fed.items()}))
+        return telling.to_the_end(lambda: self._at_rest(execution, record, state, run_id))
+
+    def _at_rest(self, execution: Execution, record: Record, state: State, run_id: str) -> Run[object]:
+        try:
+            while True:
+                execution.run()
+                run = run_of(state, run_id=run_id, built=execution.built)
+                if execution.rest(run.status.value):
+                    break
+        except HookFailed as failed:
+            failed.with_run(run_of(state, run_id=run_id, built=execution.built))
+            raise
         if isinstance(record, Lane):
             record.memo = state
         raise_first(execution.failures, run)

@@ -112,7 +112,7 @@ class State:
         slot: Optional[int],
         body: object,
         value: object,
-        kept: bool,
+        kept: bool,  # noqa: FBT001  as above
         /,
     ) -> None:
         """Take in that a call was finished, and what it made; `kept`: equal to what was there.
