@@ -29,8 +29,7 @@ NOTHING: Product = (None, None)
 
 
 def prepare(state: State, call: int, /) -> Attempt:
-    """Gather what a due call is made with from what is present."""
-    state.read()
+    """Gather what a due call is made with from what is present, all of which was read."""
     spec = state.plan.calls[call]
     return call, spec.versions_of(state.version), spec.values_of(state.value)
 

@@ -242,14 +242,21 @@ class Execution:
 
     def _commit_at_once(self, attempt: Attempt, outcome: Outcome) -> None:
         """Commit how a call ended, for one who has the lock."""
+        number, versions, _ = attempt
+        state = self._state
+        if not isinstance(outcome, BuilderError) and state.finished[number] is None and not self.failures:
+            slot, value = outcome
+            if slot is not None and not state.version[slot]:  # nothing to compare it with, as for most
+                draft = (built_line, time(), self._calls[number], versions, self._names[slot], value, False)
+                if not self._record.put(state.n, (draft,)):
+                    state.built(number, versions, slot, value, value, False)  # noqa: FBT003  as it takes it
+                    self.built.add(slot)
+                    return
         ended = Ended(attempt, outcome, None if isinstance(outcome, BuilderError) else outcome[1])
-        draft = ended.draft = self._draft(ended)
-        while draft is not None:
-            news = self._record.put(self._state.n, (draft,))
-            if not news:
-                break
+        news = self._put((ended,))
+        while news:
             self._merge(news)
-            draft = ended.draft = self._draft(ended)
+            news = self._put((ended,))
         self._apply(ended)
 
     def _committed(self, ended: Ended) -> Outcome:
