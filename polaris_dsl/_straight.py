@@ -29,7 +29,7 @@ class Straight:
     locals: Tuple[str, ...]
     """By slot: what the code calls its data."""
     lines_of: Tuple[str, ...]
-    """By slot: what the code calls the line of the journal on which its data stands, if it keeps one."""
+    """By slot: what the code calls the line of the journal on which its data stands, or its number; if it keeps one."""
 
     def stopped_at(self, trace: Optional[TracebackType], /) -> Tuple[int, Values, Versions]:
         """Return which call an exception ended, and the values and the versions that were there by then."""
@@ -39,7 +39,11 @@ class Straight:
         assert trace is not None  # noqa: S101  it came out of this code
         known = trace.tb_frame.f_locals
         call = next(at for at in reversed(range(len(self.lines))) if self.lines[at] <= trace.tb_lineno)
-        return call, tuple(map(known.get, self.locals)), tuple(known.get(name, 0) for name in self.lines_of)
+        return (
+            call,
+            tuple(map(known.get, self.locals)),
+            tuple(int(line) if line.isdigit() else known.get(line, 0) for line in self.lines_of),
+        )
 
 
 PAYS_AT = 8
@@ -109,6 +113,7 @@ class _Writer:
         self._lines_of = [self._name(f"{name}_line") for name in self._locals] if self._keeps else []
         self._sure = {slot for slot in plan.inputs if plan.consumers[slot]}
         self._lines: List[str] = []
+        self._n = "2"
 
     def compiled(self) -> Straight:
         """Write all calls, in plan order, and compile them."""
@@ -117,7 +122,7 @@ class _Writer:
         for at, call in enumerate(self._plan.calls):
             begins.append(len(self._lines) + 1)
             self._call(call, self._functions[at])
-        found = [*self._locals, *(["n"] if self._keeps else [])]
+        found = [*self._locals, *([self._n] if self._keeps else [])]
         self._lines.append(f"    return ({''.join(f'{name}, ' for name in found)})")
         source = "\n".join(self._lines) + "\n"
         # Seen in tracebacks and debuggers. Kept for as long as the process lives, as the linecache of a module is.
@@ -131,10 +136,8 @@ class _Writer:
         inputs = [self._locals[slot] for slot in self._plan.inputs]
         self._lines.append(f"def run({', '.join([*(['lock', 'lines'] if self._keeps else []), *inputs])}):")
         if self._keeps:
-            self._lines.append("    n = 2")
             for slot in self._plan.inputs:
-                line = "2" if slot in self._sure else f"0 if {self._locals[slot]} is None else 2"
-                self._lines.append(f"    {self._lines_of[slot]} = {line}")
+                self._line_is(slot, "2", "    ", sure=slot in self._sure)
 
     def _call(self, call: Call, function: str) -> None:
         unsure = [self._locals[slot] for slot in call.consumes if slot not in self._sure]
@@ -142,9 +145,10 @@ class _Writer:
         indent = "    "
         if unsure or not plain:
             self._lines.append(f"{indent}{' = '.join(self._locals[slot] for slot in call.produces)} = None")
-            if self._keeps:
+            if self._keeps and unsure:
                 self._lines.append(f"{indent}{' = '.join(self._lines_of[slot] for slot in call.produces)} = 0")
         if unsure:
+            self._count_on(indent)
             self._lines.append(f"{indent}if {' and '.join(f'{name} is not None' for name in unsure)}:")
             indent += "    "
         if plain:
@@ -162,7 +166,7 @@ class _Writer:
         ]
         if self._keeps:
             self._keep(call, repr(self._plan.data[slot].__name__), name, indent)
-            self._lines.append(f"{indent}n = {self._lines_of[slot]} = n + 1")
+            self._line_is(slot, self._n, indent, sure=True)
 
     def _branching(self, call: Call, written: str, indent: str) -> None:
         self._lines.append(f"{indent}made = {written}")
@@ -174,18 +178,35 @@ class _Writer:
         if self._keeps:
             names = {self._plan.data[slot]: self._plan.data[slot].__name__ for slot in call.produces}
             self._keep(call, f"{self._global('name_of', names)}.get(type(made))", "made", indent)
-            self._lines.append(f"{indent}n = n + 1")
             for slot in call.produces:
-                self._lines.append(f"{indent}if {self._locals[slot]} is not None: {self._lines_of[slot]} = n")
+                self._line_is(slot, self._n, indent, sure=False)
+
+    # The line on which the next data stands is known as long as no call was left out; from then on the code counts.
 
     def _keep(self, call: Call, name: str, value: str, indent: str) -> None:
         versions = "".join(f"{self._lines_of[slot]}, " for slot in call.waits_for)
         facts = f"draft, now(), {self._global('call', call)}, ({versions}), {name}, {value}, False"
         self._lines += [
             f"{indent}with lock:",
-            f"{indent}    if len(lines) != n: raise Odd({value})",
+            f"{indent}    if len(lines) != {self._n}: raise Odd({value})",
             f"{indent}    lines.append(({facts}))",
         ]
+        if self._n == "n":
+            self._lines.append(f"{indent}n = n + 1")
+        else:
+            self._n = str(int(self._n) + 1)
+
+    def _count_on(self, indent: str) -> None:
+        if self._keeps and self._n != "n":
+            self._lines.append(f"{indent}n = {self._n}")
+            self._n = "n"
+
+    def _line_is(self, slot: int, line: str, indent: str, *, sure: bool) -> None:
+        if sure and line != "n":
+            self._lines_of[slot] = line
+        else:
+            there = line if sure else f"0 if {self._locals[slot]} is None else {line}"
+            self._lines.append(f"{indent}{self._lines_of[slot]} = {there}")
 
     def _written(self, call: Call, function: str) -> str:
         arguments = []
