@@ -52,6 +52,13 @@ def seconds(feed: Callable[[], object]) -> float:
     return (perf_counter() - began) / PER_ROUND
 
 
+def growth() -> float:
+    """Return what it takes in a run of many builders, times what it takes in one of few, at the best."""
+    small, large = (refed(size, DOWNSTREAM[0]) for size in GRAPHS)
+    times = [(seconds(small), seconds(large)) for _ in range(ROUNDS)]
+    return min(each for _, each in times) / min(each for each, _ in times)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--write", action="store_true", help="put the table into README.md")
