@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import time
-from typing import Dict, Mapping, Tuple, Union
+from typing import Dict, Mapping, Sequence, Tuple, Union
 
 from polaris_dsl._attempt import Outcome, failure, odd
 from polaris_dsl._drafts import built_line
-from polaris_dsl._plan import Plan
+from polaris_dsl._plan import Plan, Values
 from polaris_dsl._run import Run, Status, complete_run
 from polaris_dsl._state import Versions
 from polaris_dsl._straight import Compiled, Odd, Straight
 from polaris_dsl.stores import Fed, Put, Rested, Started
+from polaris_dsl.stores._lines import Draft
 from polaris_dsl.stores._memory import Lane
 
 Known = Dict[Tuple[int, Versions], Outcome]
@@ -21,7 +22,8 @@ Known = Dict[Tuple[int, Versions], Outcome]
 class Express:
     """Goes straight through runs of one plan, builder by builder, in the caller's thread. Safe to share.
 
-    All is in the lane that a builder made before the next one is called. Whatever is out of the ordinary (a failure,
+    All is in the lane that a builder made before the next one is called. That needs no lock: to append to a list is one
+    step for all threads, and what others commit meanwhile stands elsewhere. Whatever is out of the ordinary (a failure,
     a coroutine, a feed of others, no way to the target) ends it, and is left to whoever goes on with what is there.
     """
 
@@ -34,20 +36,23 @@ class Express:
         code = self._compiled.code_for(fed)
         if code is None or not self._begun(lane, fed, run_id):
             return None
+        known: Known = {}
+        values: Values = ()
+        ended: Sequence[Draft] = ()
         try:
-            *values, n = code.run(lane.lock, lane.lines, *map(fed.get, self._plan.inputs))
+            values = code.run(lane.lines, lane.foreign, *map(fed.get, self._plan.inputs))
+            complete = any(values[slot] is not None for slot in self._plan.target)
+            ended = [(Rested, time.time(), Status.COMPLETE.value)] if complete else []
         except Exception as error:  # noqa: BLE001  of a builder: told by whoever goes on
-            return self._known_at(error, code, run_id)
-        if any(values[slot] is not None for slot in self._plan.target) and isinstance(n, int):
-            rests = (Rested, time.time(), Status.COMPLETE.value)
-            if not lane.put(n, [rests]):
-                return complete_run(self._plan, tuple(values), run_id=run_id)
-        return {}
+            known = self._known_at(error, code, run_id)
+        finally:
+            alone = lane.through(ended)
+        return complete_run(self._plan, values, run_id=run_id) if ended and alone else known
 
     def _begun(self, lane: Lane, fed: Mapping[int, object], run_id: str) -> bool:
         plan, now_s = self._plan, time.time()
         put = tuple([Put(plan.data[slot].__name__, value) for slot, value in fed.items()])
-        return not lane.put(0, [(Started, now_s, run_id, plan.workflow, plan.graph), (Fed, now_s, put)])
+        return lane.go_straight([(Started, now_s, run_id, plan.workflow, plan.graph), (Fed, now_s, put)])
 
     def _known_at(self, error: Exception, code: Straight, run_id: str) -> Known:
         at, _, versions = code.stopped_at(error.__traceback__)

@@ -20,7 +20,7 @@ from polaris_dsl.stores import Line
 class Straight:
     """The code of a plan: takes the values of the inputs, in their order, and returns what is there at the end.
 
-    If it keeps a journal, it takes the lock and the lines of a lane before, and returns the number of lines behind.
+    If it keeps a journal, it takes the lines and the foreign lines of a lane before.
     """
 
     run: Callable[..., Values]
@@ -88,8 +88,8 @@ def straight(plan: Plan, /, *, draft: Optional[Callable[..., Line]] = None) -> O
     That is where a data has several makers or is also fed (who made it must be known), and where a builder takes its
     `Context` or has accesses (which show versions, and the order of builders).
 
-    With `draft`, which makes the line of a call that has ended, the code takes the lock and the lines of a lane before
-    the inputs, and puts what a builder made behind the two lines that begin a run before it calls the next.
+    With `draft`, which makes the line of a call that has ended, the code takes before the inputs the lines and the foreign
+    lines of a lane, and puts what a builder made behind the two lines that begin a run before it calls the next.
     """
     made = [slot for call in plan.calls for slot in call.produces]
     plain = all(argument.slot in call.waits_for for call in plan.calls for argument in call.arguments)
@@ -105,8 +105,8 @@ class _Writer:
         self._plan = plan
         self._keeps = draft is not None
         self._scope: Dict[str, object] = {"__name__": __name__, "Odd": Odd, "type": type}
-        self._scope.update({"draft": draft, "now": time.time, "len": len} if self._keeps else {})
-        self._taken = {*keyword.kwlist, *self._scope, "run", "made", "None", "n", "lock", "lines"}
+        self._scope.update({"draft": draft, "now": time.time} if self._keeps else {})
+        self._taken = {*keyword.kwlist, *self._scope, "run", "made", "None", "n", "foreign", "lines"}
         self._types = [self._global(data.__name__, data) for data in plan.data]
         self._functions = [self._global(call.name, call.function) for call in plan.calls]
         self._locals = [self._name(_snake(data.__name__)) for data in plan.data]
@@ -122,8 +122,7 @@ class _Writer:
         for at, call in enumerate(self._plan.calls):
             begins.append(len(self._lines) + 1)
             self._call(call, self._functions[at])
-        found = [*self._locals, *([self._n] if self._keeps else [])]
-        self._lines.append(f"    return ({''.join(f'{name}, ' for name in found)})")
+        self._lines.append(f"    return ({''.join(f'{name}, ' for name in self._locals)})")
         source = "\n".join(self._lines) + "\n"
         # Seen in tracebacks and debuggers. Kept for as long as the process lives, as the linecache of a module is.
         file = f"<polaris plan of {self._plan.workflow}, {self._plan.graph}{', kept' * self._keeps}>"
@@ -134,7 +133,7 @@ class _Writer:
 
     def _begin(self) -> None:
         inputs = [self._locals[slot] for slot in self._plan.inputs]
-        self._lines.append(f"def run({', '.join([*(['lock', 'lines'] if self._keeps else []), *inputs])}):")
+        self._lines.append(f"def run({', '.join([*(['lines', 'foreign'] if self._keeps else []), *inputs])}):")
         if self._keeps:
             for slot in self._plan.inputs:
                 self._line_is(slot, "2", "    ", sure=slot in self._sure)
@@ -187,9 +186,8 @@ class _Writer:
         versions = "".join(f"{self._lines_of[slot]}, " for slot in call.waits_for)
         facts = f"draft, now(), {self._global('call', call)}, ({versions}), {name}, {value}, False"
         self._lines += [
-            f"{indent}with lock:",
-            f"{indent}    if len(lines) != {self._n}: raise Odd({value})",
-            f"{indent}    lines.append(({facts}))",
+            f"{indent}if foreign: raise Odd({value})",
+            f"{indent}lines.append(({facts}))",
         ]
         if self._n == "n":
             self._lines.append(f"{indent}n = n + 1")

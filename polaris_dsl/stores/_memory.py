@@ -33,30 +33,52 @@ class MemoryStore:
 class Lane:
     """One journal, for whoever holds its run: takes drafts of lines, and keeps what was made of the lines last time.
 
+    A holder that goes straight puts lines behind `lines` itself, without a lock, for as long as `foreign` is empty: what
+    others commit meanwhile stands there, behind all lines, until the holder is through.
+
     Attributes:
-        lines: the lines and drafts, which change only under the lock.
-        lock: that of the store.
+        lines: the lines and drafts. They change under the lock, or by the holder that goes straight.
+        foreign: what others have committed while the holder goes straight.
         memo: whatever the last holder left there, which goes with the run.
     """
 
-    __slots__ = ("lines", "lock", "memo")
+    __slots__ = ("_lock", "_straight", "foreign", "lines", "memo")
 
     def __init__(self, lock: ContextManager[object]) -> None:
         self.memo: object = None
         self.lines: List[Union[Line, Draft]] = []
-        self.lock = lock
+        self.foreign: List[Union[Line, Draft]] = []
+        self._lock = lock
+        self._straight = False
+
+    def go_straight(self, drafts: Sequence[Draft], /) -> bool:
+        """Begin the journal with these lines, and let the holder go straight; False if others have begun it."""
+        with self._lock:
+            if self.lines:
+                return False
+            self.lines.extend(drafts)
+            self._straight = True
+            return True
+
+    def through(self, drafts: Sequence[Draft], /) -> bool:
+        """End with these lines, unless others have committed something meanwhile; the holder is through either way."""
+        with self._lock:
+            self._straight = False
+            if not self.foreign:
+                self.lines.extend(drafts)
+                return True
+            self.lines.extend(self.foreign)
+            self.foreign.clear()
+            return False
 
     def put(self, expected_n: int, drafts: Sequence[Draft], /) -> Sequence[Line]:
         """Keep lines behind line `expected_n`; where others were faster, return what they have put there."""
-        with self.lock:
-            if len(self.lines) == expected_n:
-                self.lines.extend(drafts)
-                return ()
-            return self.read(expected_n)
+        with self._lock:
+            return self.append(expected_n, drafts)
 
     def after(self, n: int, /) -> Tuple[Line, ...]:
         """Return the lines that follow line `n`."""
-        with self.lock:
+        with self._lock:
             return self.read(n)
 
     def read(self, n: int, /) -> Tuple[Line, ...]:
@@ -65,17 +87,17 @@ class Lane:
             line = self.lines[at]
             if isinstance(line, tuple):
                 self.lines[at] = written(line)
-        return cast("Tuple[Line, ...]", tuple(self.lines[n:]))
+        return cast("Tuple[Line, ...]", (*self.lines[n:], *self.foreign[max(n - len(self.lines), 0) :]))
 
-    def append(self, expected_n: int, lines: Sequence[Line], /) -> Tuple[Line, ...]:
+    def append(self, expected_n: int, lines: Sequence[Union[Line, Draft]], /) -> Tuple[Line, ...]:
         """Keep lines behind line `expected_n`, or return what follows it; for one who has the lock."""
-        if len(self.lines) == expected_n:
-            self.lines.extend(lines)
-            return ()
-        return self.read(expected_n)
+        if len(self) != expected_n:
+            return self.read(expected_n)
+        (self.foreign if self._straight else self.lines).extend(lines)
+        return ()
 
     def __len__(self) -> int:
-        return len(self.lines)
+        return len(self.lines) + len(self.foreign)
 
 
 class MemoryJournals:
