@@ -33,8 +33,8 @@ class MemoryStore:
 class Lane:
     """One journal, for whoever holds its run: takes drafts of lines, and keeps what was made of the lines last time.
 
-    A holder that goes straight puts lines behind `lines` itself, without a lock, for as long as `foreign` is empty: what
-    others commit meanwhile stands there, behind all lines, until the holder is through.
+    A holder that goes straight puts lines behind `lines` itself, without a lock, for as long as `foreign` is empty:
+    what others commit meanwhile stands there, behind all lines, until the holder is through.
 
     Attributes:
         lines: the lines and drafts. They change under the lock, or by the holder that goes straight.
