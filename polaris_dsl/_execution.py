@@ -52,7 +52,7 @@ class Execution:
     journal. What ends while one is written is committed by the next, together.
     """
 
-    def __init__(  # noqa: PLR0913  it is what an executor knows of a call, and called from there alone
+    def __init__(
         self,
         state: State,
         record: Record,

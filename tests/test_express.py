@@ -55,7 +55,7 @@ def named(lines: Sequence[Line]) -> List[object]:
     for line in lines:
         if isinstance(line, (Built, Failed)):
             versions = {data: names[version] for data, version in line.inputs.items()}
-            blocks[-1].append(attrs.evolve(line, at="", inputs=versions))
+            blocks[-1].append(attrs.evolve(line, at="", inputs=cast("Mapping[str, int]", versions)))
         else:
             blocks += [[attrs.evolve(line, at="")], []]
     return [sorted(block, key=repr) for block in blocks]
@@ -210,12 +210,13 @@ def test_a_builder_that_feeds_and_then_fails_is_called_with_what_is_new_only() -
 def test_data_fed_while_the_last_builder_runs_are_taken_up_before_the_run_is_let_go() -> None:
     shop = Shop()
     executor = shop.executor()
-    code = executor._express and executor._express._compiled.code
-    assert code is not None
     assert executor._express is not None
+    code = executor._express._compiled.code
+    assert code is not None
+    go = code.run
 
     def and_then(*arguments: object) -> Tuple[object, ...]:
-        found = code.run(*arguments)
+        found = go(*arguments)
         executor.feed(RUN, Order(2))
         return found
 
@@ -275,7 +276,7 @@ def test_a_run_that_was_begun_before_is_not_gone_straight_through() -> None:
     assert ran == [(Order(1), None)]
 
 
-def test_a_run_begun_by_another_thread_just_before_is_left_to_care() -> None:
+def test_a_run_begun_by_another_thread_just_before_is_left_to_care(monkeypatch: pytest.MonkeyPatch) -> None:
     shop = Shop()
     executor = shop.executor()
     ran = straight_runs(executor)
@@ -287,7 +288,7 @@ def test_a_run_begun_by_another_thread_just_before_is_left_to_care() -> None:
         executor.feed(RUN, Note("ab"))
         return begun(*arguments)
 
-    express._begun = late  # type: ignore[method-assign]  # just before the run is begun
+    monkeypatch.setattr(express, "_begun", late)
     assert executor.run(RUN, Order(1)).target == Shipped(3)
     assert ran == []
 

@@ -131,7 +131,6 @@ def test_runs_over_random_graphs_in_many_threads_neither_fail_nor_hold_wrong_dat
     count, wrong = wrong_runs(5, GRAPHS, RUNS)
     assert wrong == []
     assert count == GRAPHS * RUNS
-    print(f"{count} runs")
 
 
 def test_some_runs_are_in_several_threads() -> None:
