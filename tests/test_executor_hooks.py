@@ -147,10 +147,11 @@ def test_a_strict_hook_ends_the_call_and_what_was_running_is_committed(kind: typ
     with pytest.raises(HookFailed) as caught:
         runs.run("1", *FED)
     assert isinstance(caught.value.__cause__, KeyError)
-    assert caught.value.run.id == "1"
+    run: Any = caught.value.run
+    assert run.id == "1"
     lines = runs._journals.load("1")
     assert sum(isinstance(line, Built) for line in lines) == built
-    assert caught.value.run.status is (Status.COMPLETE if kind is RunEnded else Status.DUE)
+    assert run.status is (Status.COMPLETE if kind is RunEnded else Status.DUE)
     assert Executor(runs.workflow, store=store).run("1").result() == Both(3)
 
 

@@ -188,7 +188,7 @@ def test_two_threads_meet_again_whoever_was_done_first(*, slow_is_the_caller: bo
     two.meets = False
     firsts = [two._one(f"first_{at}", [Seed], PARTS[at]) for at in range(2)]
     lasts = [two._one(f"last_{at}", PARTS[:2], ENDS[at]) for at in range(2)]
-    flow = workflow(target=WHOLE, inputs=Seed, builders=[*firsts, *lasts, two._one("nil", ENDS[:2], WHOLE)])
+    flow: Any = workflow(target=WHOLE, inputs=Seed, builders=[*firsts, *lasts, two._one("nil", ENDS[:2], WHOLE)])
     two.act = lambda name: act(name) if name != "nil" else None
     with Executor(flow, max_workers=2) as runs:
         assert runs.run("1", Seed(1)).target == WHOLE(4)

@@ -21,8 +21,8 @@ from polaris_dsl._execution import Execution
 from polaris_dsl._wave import Wave
 
 LONG = bool(os.environ.get("POLARIS_LONG"))
-GRAPHS, RUNS = (2000, 50) if LONG else (80, 25)
-"""How many graphs there are, and how many runs of each."""
+SEEDS, GRAPHS, RUNS = (50, 80, 25) if LONG else (1, 80, 25)
+"""How often dice are begun anew, how many graphs there are each time, and how many runs of each."""
 
 MOST = 40
 
@@ -127,8 +127,9 @@ def judged(executor: Executor[Any, Any], nodes: Sequence[Node], given: str) -> s
     return "" if set(run.built) == set(right) else f"{given}: built {run.built!r}"
 
 
-def test_runs_over_random_graphs_in_many_threads_neither_fail_nor_hold_wrong_data() -> None:
-    count, wrong = wrong_runs(5, GRAPHS, RUNS)
+@pytest.mark.parametrize("seed", range(SEEDS))
+def test_runs_over_random_graphs_in_many_threads_neither_fail_nor_hold_wrong_data(seed: int) -> None:
+    count, wrong = wrong_runs(seed, GRAPHS, RUNS)
     assert wrong == []
     assert count == GRAPHS * RUNS
 
