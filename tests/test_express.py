@@ -11,7 +11,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from polaris_dsl import BuilderError, Executor, Run, Status, Workflow, builder, workflow
+from polaris_dsl import (
+    BuilderError,
+    Executor,
+    MemoryStore,
+    Run,
+    Status,
+    UnknownRun,
+    Workflow,
+    builder,
+    workflow,
+)
 from polaris_dsl._drafts import built_line
 from polaris_dsl._express import in_order
 from polaris_dsl._straight import PAYS_AT, straight
@@ -248,6 +258,77 @@ def test_a_straight_run_leaves_a_whole_journal() -> None:
         Built("", "ship", {"Packed": 4, "Note": 2}, (Put("Shipped", Shipped(2)),)),
         Rested("", "complete"),
     ]
+
+
+def test_an_input_that_is_absent_is_on_no_line_of_a_straight_run() -> None:
+    executor = Shop().executor()
+    executor.run(RUN, Order(1))
+    assert lines_of(executor)[-2] == Built("", "ship", {"Packed": 4}, (Put("Shipped", Shipped(1)),))
+
+
+def test_what_follows_a_coroutine_in_a_straight_run_is_run() -> None:
+    called: List[str] = []
+
+    async def packed(cents: int) -> Packed:
+        return Packed(cents)
+
+    @builder
+    def charge(order: Order) -> Charged:
+        called.append("charge")
+        return Charged(order.cents)
+
+    @builder
+    def pack(charged: Charged) -> Packed:
+        called.append("pack")
+        return cast(Packed, packed(charged.cents))
+
+    @builder
+    def ship(packed: Packed) -> Shipped:
+        called.append("ship")
+        return Shipped(packed.cents)
+
+    executor = Executor(workflow(target=Shipped, inputs=Order, builders=[charge, pack, ship]))
+    warm(executor, Order(1))
+    called.clear()
+    run = executor.run(RUN, Order(2))
+    assert (run.status, run.target, called) == (Status.COMPLETE, Shipped(2), ["charge", "pack", "ship"])
+    assert set(run.built) == {Charged, Packed, Shipped}
+
+
+def test_a_coroutine_that_fails_in_a_straight_run_is_a_failure_of_its_builder() -> None:
+    async def fail() -> Charged:
+        raise ValueError
+
+    @builder
+    def charge(order: Order) -> Charged:
+        return cast(Charged, fail()) if order.cents < 0 else Charged(order.cents)
+
+    executor = Executor(workflow(target=Charged, inputs=Order, builders=[charge]))
+    warm(executor, Order(1))
+    with pytest.raises(BuilderError) as caught:
+        executor.run(RUN, Order(-1))
+    assert isinstance(caught.value.__cause__, ValueError)
+
+
+def test_a_straight_run_that_is_left_without_the_target_waits() -> None:
+    @builder
+    def charge_or_not(order: Order) -> Optional[Charged]:
+        return None if order.cents > 1 else Charged(order.cents)
+
+    executor = Executor(workflow(target=Charged, inputs=Order, builders=[charge_or_not]))
+    warm(executor, Order(1))
+    run = executor.run(RUN, Order(2))
+    assert (run.status, run.silent) == (Status.PAUSED, ("charge_or_not",))
+
+
+def test_a_run_that_was_held_but_never_begun_is_none() -> None:
+    journals = MemoryStore().open("flow")
+    with journals.hold(RUN):
+        journals.lane(RUN)
+        with pytest.raises(UnknownRun):
+            journals.load(RUN)
+    assert list(journals.runs()) == []
+    assert journals._runs == {}
 
 
 def straight_runs(executor: Executor[Any, Any]) -> List[object]:
