@@ -17,7 +17,7 @@ from polaris_dsl._attempt import Attempt, Outcome, failure, perform, prepare
 from polaris_dsl._bodies import Bodies
 from polaris_dsl._drafts import Record, built_line, failed
 from polaris_dsl._express import Known
-from polaris_dsl._state import State, Versions
+from polaris_dsl._state import FED, State, Versions
 from polaris_dsl._telling import Telling
 from polaris_dsl._wave import Wave
 from polaris_dsl.errors import BuilderError, CodecError, HookFailed, NotWritten
@@ -52,7 +52,7 @@ class Execution:
     journal. What ends while one is written is committed by the next, together.
     """
 
-    def __init__(  # noqa: PLR0913  it is what an executor knows of a call, and called from there alone
+    def __init__(
         self,
         state: State,
         record: Record,
@@ -62,11 +62,10 @@ class Execution:
         bodies: Bodies,
         pool: Callable[[], Pool],
         max_workers: int,
-        known: Known,
         telling: Optional[Telling],
         quick: bool,
     ) -> None:
-        """Begin; `known` are calls that were made already. `quick`: a commit takes a few lines of Python, unheard."""
+        """Begin; `quick`: a commit takes a few lines of Python, unheard."""
         self.failures: Dict[int, BuilderError] = {}
         self.built: Set[int] = set()
         self._state = state
@@ -76,7 +75,6 @@ class Execution:
         self._record = record
         self._run_id = run_id
         self._bodies = bodies
-        self._known = known
         self._telling = telling
         self._quick = quick
         self._pool = pool
@@ -92,6 +90,14 @@ class Execution:
         self._caller_waits = False
         self._foreign = False
         self._broken: Optional[BaseException] = None
+
+    def resume(self, known: Known, /) -> None:
+        """Count what is there as built by this call, and commit how calls ended that it has made besides."""
+        self.built.update(slot for slot, maker in enumerate(self._state.maker) if maker != FED)
+        for (number, versions), outcome in known.items():
+            with self._lock:
+                self._commit_at_once((number, versions, ()), outcome)
+            self._state.touched.update(self._calls[number].followers)
 
     def run(self) -> None:
         """Run until nothing is due that was not tried with these inputs."""
@@ -175,8 +181,7 @@ class Execution:
 
     def _called(self, attempt: Attempt) -> Outcome:
         """Call a builder; how that ended is committed, or, where that is quick, still to be."""
-        outcome = self._known.pop(attempt[:2], None) if self._known else None
-        outcome = outcome or perform(self._plan, attempt, run_id=self._run_id)
+        outcome = perform(self._plan, attempt, run_id=self._run_id)
         return outcome if self._quick else self._committed(self._frozen(attempt, outcome))
 
     def _told(self, attempt: Attempt, telling: Telling) -> Outcome:

@@ -186,7 +186,7 @@ class Executor(Generic[TargetT, InputT]):
     def _run_held(self, run_id: str, fed: Frozen) -> Run[TargetT]:
         outside = _BEING_RUN.set(_BEING_RUN.get() | {(id(self), run_id)})
         try:
-            return cast("Run[TargetT]", self._straight_through(run_id, fed) or self._with_care(run_id, fed, {}))
+            return cast("Run[TargetT]", self._straight_through(run_id, fed) or self._with_care(run_id, fed))
         finally:
             _BEING_RUN.reset(outside)
 
@@ -200,7 +200,7 @@ class Executor(Generic[TargetT, InputT]):
         went = self._express.run(lane, {slot: value for slot, (_, value) in fed.items()}, run_id=run_id)
         return went if went is None or isinstance(went, Run) else self._with_care(run_id, {}, went)
 
-    def _with_care(self, run_id: str, fed: Frozen, known: Known) -> Run[object]:
+    def _with_care(self, run_id: str, fed: Frozen, known: Optional[Known] = None) -> Run[object]:
         record, state = self._opened(run_id)
         self._take_up(record, state, run_id, fed)
         telling = None if self._hooked is None else Telling(self._hooked, self._plan, run_id)
@@ -211,10 +211,11 @@ class Executor(Generic[TargetT, InputT]):
             bodies=self._bodies,
             pool=self._pool,
             max_workers=self._max_workers,
-            known=known,
             telling=telling,
             quick=isinstance(record, Lane) and telling is None,
         )
+        if known is not None:
+            execution.resume(known)
         if telling is None:
             return self._at_rest(execution, record, state, run_id)
         execution.note(telling.run_started({slot: value for slot, (_, value) in fed.items()}))

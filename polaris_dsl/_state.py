@@ -66,10 +66,6 @@ class State:
         finished = self.finished[call]
         return finished is None or finished != spec.versions_of(self.version)
 
-    def candidates(self) -> Iterable[int]:
-        """Return all calls that may be ready; before the first call has ended, that is any."""
-        return sorted(self.touched) if self.begun else range(len(self.plan.calls))
-
     # --- moving on
 
     def apply(self, line: Line, /) -> None:

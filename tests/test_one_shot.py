@@ -62,7 +62,8 @@ class Watched:
         flow = case.flow
         make = cast("Callable[..., Workflow[object, object]]", workflow)
         builders = [self._builder(shape) for shape in flow.shapes]
-        self.plan = make(target=Union[flow.target], inputs=Union[flow.inputs], builders=builders)._plan
+        self.flow = make(target=Union[flow.target], inputs=Union[flow.inputs], builders=builders)
+        self.plan = self.flow._plan
 
     def _builder(self, shape: Shape) -> Builder[..., object]:
         namespace: Dict[str, object] = {data.__name__: data for data in (*INPUTS, *PRODUCTS)}
