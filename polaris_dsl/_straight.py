@@ -39,11 +39,8 @@ class Straight:
         assert trace is not None  # noqa: S101  it came out of this code
         known = trace.tb_frame.f_locals
         call = next(at for at in reversed(range(len(self.lines))) if self.lines[at] <= trace.tb_lineno)
-        return (
-            call,
-            tuple(map(known.get, self.locals)),
-            tuple(int(line) if line.isdigit() else known.get(line, 0) for line in self.lines_of),
-        )
+        versions = tuple(int(line) if line.isdigit() else known.get(line, 0) for line in self.lines_of)
+        return call, tuple(map(known.get, self.locals)), versions
 
 
 PAYS_AT = 8

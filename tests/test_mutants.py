@@ -152,10 +152,10 @@ OF_STRAIGHT_CODE: List[Mutant] = [
 OF_THE_CORE: List[Tuple[Mutant, str]] = [
     (
         (
-            "straight code does not look whether others have put a line into the journal",
-            "_straight.py",
-            "if len(lines) != n: raise",
-            "if len(lines) < n: raise",
+            "what others commit while a run goes straight is lost",
+            "stores/_memory.py",
+            "self.lines.extend(self.foreign)",
+            "self.memo = None",
         ),
         EXPRESS,
     ),
@@ -163,8 +163,8 @@ OF_THE_CORE: List[Tuple[Mutant, str]] = [
         (
             "straight code takes the version of an input for that of a product",
             "_straight.py",
-            "n = {self._lines_of[slot]} = n + 1",
-            "n, {self._lines_of[slot]} = n + 1, 2",
+            "self._lines_of[slot] = line",
+            'self._lines_of[slot] = "2"',
         ),
         EXPRESS,
     ),
@@ -172,8 +172,8 @@ OF_THE_CORE: List[Tuple[Mutant, str]] = [
         (
             "straight code gives a product of several the version of what came before",
             "_straight.py",
-            "is not None: {self._lines_of[slot]} = n",
-            "is not None: {self._lines_of[slot]} = n - 1",
+            "is None else {line}",
+            "is None else {line} - 1",
         ),
         EXPRESS,
     ),
@@ -181,8 +181,8 @@ OF_THE_CORE: List[Tuple[Mutant, str]] = [
         (
             "straight code says that an absent input was fed",
             "_straight.py",
-            "0 if {self._locals[slot]} is None else 2",
-            "2",
+            'self._line_is(slot, "2", "    ", sure=slot in self._sure)',
+            'self._line_is(slot, "2", "    ", sure=True)',
         ),
         EXPRESS,
     ),
