@@ -22,8 +22,8 @@ Known = Dict[Tuple[int, Versions], Outcome]
 class Express:
     """Goes straight through runs of one plan, builder by builder, in the caller's thread. Safe to share.
 
-    All is in the lane that a builder made before the next one is called. That needs no lock: to append to a list is one act
-    for all threads, and what others commit meanwhile stands elsewhere. Whatever is out of the ordinary (a failure,
+    All is in the lane that a builder made before the next one is called. That needs no lock: to append to a list is one
+    act for all threads, and what others commit meanwhile stands elsewhere. Whatever is out of the ordinary (a failure,
     a coroutine, a feed of others, no way to the target) ends it, and is left to whoever goes on with what is there.
     """
 
