@@ -209,6 +209,31 @@ def test_looking_while_others_write_sees_no_damage_and_takes_nothing_away(store)
     assert len(shown(store)) == 30
 
 
+@pytest.mark.parametrize("locks", [lambda *_: OfdLocks(), FlockLocks], ids=["ofd", "flock"])
+@pytest.mark.parametrize("written", [0, 1, 40])
+def test_a_first_line_that_is_being_written_is_no_damage(locks, written, tmp_path):
+    store = FileStore(tmp_path / "runs", durability="process", _locks=locks)
+    path = begin(store)
+    whole = path.read_bytes()
+    path.write_bytes(whole[:written])
+    taken = store._ground.locks
+    seen: List[object] = []
+
+    def look() -> None:
+        seen.extend([checked(store), shown(store)])
+
+    with path.open("r+b") as journal:
+        taken.take_append(journal.fileno())
+        looker = threading.Thread(target=look)
+        looker.start()
+        time.sleep(0.1)  # until it waits for the lock
+        journal.write(whole)
+        journal.flush()
+        taken.drop_append(journal.fileno())
+    looker.join(20)
+    assert seen == [{RUN: (len(LINES), None)}, {RUN: LINES[-1]}]
+
+
 # --- who holds a run -------------------------------------------------------------------------------------------------
 
 

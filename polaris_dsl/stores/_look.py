@@ -105,7 +105,9 @@ class Look:
             if ends is not None and self.folder.journal(ends[0]) == path:
                 run, flow, last = ends
                 return run, last if flow == self.workflow else None
-            first = disk.read_from(fd, 0).partition(b"\n")[0]
+            first, end, _ = disk.read_from(fd, 0).partition(b"\n")
+            if not end:
+                first = self._alone(fd).partition(b"\n")[0]
         finally:
             disk.close(fd)
         said = claimed(first).get("run")
@@ -116,17 +118,18 @@ class Look:
         return "", None
 
     def _scan(self, address: Address) -> Scan:
-        disk, locks = self.ground.disk, self.ground.locks
         with self._reading(address) as fd:
-            found = scan(disk.read_from(fd, 0), address.run)
-            if found.damage is not None:
-                # A commit under way may look like that: read again when there is none.
-                locks.take_append(fd, shared=True)
-                try:
-                    found = scan(disk.read_from(fd, 0), address.run)
-                finally:
-                    locks.drop_append(fd)
-        return found
+            found = scan(self.ground.disk.read_from(fd, 0), address.run)
+            return found if found.damage is None else scan(self._alone(fd), address.run)
+
+    def _alone(self, fd: int) -> bytes:
+        """Read what looks odd once more, while no commit is under way, which may look like that."""
+        locks = self.ground.locks
+        locks.take_append(fd, shared=True)
+        try:
+            return self.ground.disk.read_from(fd, 0)
+        finally:
+            locks.drop_append(fd)
 
     @contextmanager
     def _reading(self, address: Address) -> Iterator[int]:
