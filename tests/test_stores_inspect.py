@@ -30,6 +30,7 @@ from polaris_dsl.errors import (
 from polaris_dsl.stores import Built, Failed, Fed, FileStore, Line, MemoryStore, Put, Rested, Started
 from polaris_dsl.stores._disk import Disk, system_disk
 from polaris_dsl.stores._locks import FlockLocks, OfdLocks
+from polaris_dsl.stores._look import Look
 from polaris_dsl.stores._move import hand_over
 from polaris_dsl.stores._repair import Lost, lost_of
 
@@ -232,6 +233,23 @@ def test_a_first_line_that_is_being_written_is_no_damage(locks, written, tmp_pat
         taken.drop_append(journal.fileno())
     looker.join(20)
     assert seen == [{RUN: (len(LINES), None)}, {RUN: LINES[-1]}]
+
+
+def test_a_run_that_begins_just_after_its_empty_file_was_looked_at_is_no_damage(store, monkeypatch):
+    path = begin(store)
+    whole = path.read_bytes()
+    alone = Look._alone
+
+    def written_behind(look: Look, fd: int) -> bytes:
+        raw = alone(look, fd)
+        path.write_bytes(whole)
+        return raw
+
+    monkeypatch.setattr(Look, "_alone", written_behind)
+    for look in (checked, shown):
+        path.write_bytes(b"")
+        assert look(store) == {}
+        assert set(look(store)) == {RUN}
 
 
 # --- who holds a run -------------------------------------------------------------------------------------------------
