@@ -16,11 +16,13 @@ from typing_extensions import Self, final
 
 from polaris_dsl._attempt import raise_first
 from polaris_dsl._bodies import Bodies, Live
+from polaris_dsl._commits import Commits
 from polaris_dsl._drafts import Lines, Record
 from polaris_dsl._execution import Execution
 from polaris_dsl._express import Express, Known, in_order
 from polaris_dsl._feed import accept
 from polaris_dsl._hooked import hooked
+from polaris_dsl._making import Making
 from polaris_dsl._run import Run, Status, run_of, status_of
 from polaris_dsl._state import State
 from polaris_dsl._telling import Telling
@@ -204,36 +206,30 @@ class Executor(Generic[TargetT, InputT]):
         record, state = self._opened(run_id)
         self._take_up(record, state, run_id, fed)
         telling = None if self._hooked is None else Telling(self._hooked, self._plan, run_id)
-        execution = Execution(
-            state,
-            record,
-            run_id=run_id,
-            bodies=self._bodies,
-            pool=self._pool,
-            max_workers=self._max_workers,
-            telling=telling,
-            quick=isinstance(record, Lane) and telling is None,
-        )
+        commits = Commits(state, record, run_id=run_id, bodies=self._bodies)
         if known is not None:
-            execution.resume(known)
+            commits.resume(known)
+        making = Making(commits, run_id=run_id, telling=telling, quick=isinstance(record, Lane))
+        execution = Execution(making, run_id=run_id, pool=self._pool, max_workers=self._max_workers)
         if telling is None:
-            return self._at_rest(execution, record, state, run_id)
-        execution.note(telling.run_started({slot: value for slot, (_, value) in fed.items()}))
-        return telling.to_the_end(lambda: self._at_rest(execution, record, state, run_id))
+            return self._at_rest(execution, commits, record, run_id)
+        commits.breaks(telling.run_started({slot: value for slot, (_, value) in fed.items()}))
+        return telling.to_the_end(lambda: self._at_rest(execution, commits, record, run_id))
 
-    def _at_rest(self, execution: Execution, record: Record, state: State, run_id: str) -> Run[object]:
+    def _at_rest(self, execution: Execution, commits: Commits, record: Record, run_id: str) -> Run[object]:
+        state = commits.state
         try:
             while True:
                 execution.run()
-                run = run_of(state, run_id=run_id, built=execution.built)
-                if execution.rest(run.status.value):
+                run = run_of(state, run_id=run_id, built=commits.built)
+                if commits.rest(run.status.value):
                     break
         except HookFailed as failed:
-            failed.with_run(run_of(state, run_id=run_id, built=execution.built))
+            failed.with_run(run_of(state, run_id=run_id, built=commits.built))
             raise
         if isinstance(record, Lane):
             record.memo = state
-        raise_first(execution.failures, run)
+        raise_first(commits.failures, run)
         return run
 
     def _opened(self, run_id: str) -> Tuple[Record, State]:

@@ -22,7 +22,7 @@ from polaris_dsl import (
     builder,
     workflow,
 )
-from polaris_dsl._execution import Execution
+from polaris_dsl._commits import Commits
 from polaris_dsl.stores import Built, Line
 from tests.test_executor import Both, Left, Other, Right, Seed, WatchedStore, flow_of
 
@@ -64,9 +64,9 @@ class Four:
 def commits_wait_for_three_more(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], None]]:
     """Return what waits until four builders have ended, so that the last three are committed together."""
     four = threading.Semaphore(0)
-    committed = Execution._committed
+    committed = Commits.put
 
-    def counted(self: Execution, ended: Any) -> Any:
+    def counted(self: Commits, ended: Any) -> Any:
         four.release()
         return committed(self, ended)
 
@@ -75,7 +75,7 @@ def commits_wait_for_three_more(monkeypatch: pytest.MonkeyPatch) -> Iterator[Cal
             assert four.acquire(timeout=20)
         time.sleep(0.1)  # from the count to the queue
 
-    monkeypatch.setattr(Execution, "_committed", counted)
+    monkeypatch.setattr(Commits, "put", counted)
     return iter([wait])
 
 

@@ -17,6 +17,7 @@ import attrs
 import pytest
 
 from polaris_dsl import Builder, Executor, MemoryStore, Status, Workflow, builder, workflow
+from polaris_dsl._commits import Commits
 from polaris_dsl._execution import Execution
 from polaris_dsl._wave import Wave
 
@@ -168,25 +169,25 @@ def test_a_wave_that_does_not_wait_for_all_that_is_upstream_is_caught(monkeypatc
 
 def test_a_result_that_is_dropped_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
     dice = random.Random(1)
-    commit = Execution._commit_at_once
+    commit = Commits.at_once
 
-    def drop(self: Execution, attempt: Any, outcome: Any) -> None:
+    def drop(self: Commits, attempt: Any, outcome: Any) -> None:
         if dice.random() > 0.01:
             commit(self, attempt, outcome)
 
-    monkeypatch.setattr(Execution, "_commit_at_once", drop)
+    monkeypatch.setattr(Commits, "at_once", drop)
     _, wrong = wrong_runs(5, 10, 5)
     assert wrong
 
 
 def test_values_of_another_call_are_caught(monkeypatch: pytest.MonkeyPatch) -> None:
     dice = random.Random(1)
-    commit = Execution._commit_at_once
+    commit = Commits.at_once
 
-    def wrong_value(self: Execution, attempt: Any, outcome: Any) -> None:
+    def wrong_value(self: Commits, attempt: Any, outcome: Any) -> None:
         slot, value = outcome
         commit(self, attempt, (slot, attrs.evolve(value, text="0") if dice.random() < 0.01 else value))
 
-    monkeypatch.setattr(Execution, "_commit_at_once", wrong_value)
+    monkeypatch.setattr(Commits, "at_once", wrong_value)
     _, wrong = wrong_runs(5, 10, 5)
     assert wrong

@@ -48,7 +48,7 @@ OF_A_RUN: List[Mutant] = [
     ),
     (
         "equal data gets a new version",
-        "_execution.py",
+        "_commits.py",
         "self._bodies.same(state.body[slot], body)",
         "not body",
     ),
@@ -189,16 +189,16 @@ OF_THE_CORE: List[Tuple[Mutant, str]] = [
     (
         (
             "what was built on the straight way is not shown",
-            "_execution.py",
-            "enumerate(self._state.maker) if maker != FED)",
-            "enumerate(self._state.maker) if maker < FED)",
+            "_commits.py",
+            "enumerate(self.state.maker) if maker != FED)",
+            "enumerate(self.state.maker) if maker < FED)",
         ),
         EXPRESS,
     ),
     (
         (
             "what ended the straight way is called once more",
-            "_execution.py",
+            "_commits.py",
             "for (number, versions), outcome in known.items():",
             "for (number, versions), outcome in ():",
         ),
@@ -207,8 +207,8 @@ OF_THE_CORE: List[Tuple[Mutant, str]] = [
     (
         (
             "what follows what ended the straight way is forgotten",
-            "_execution.py",
-            "self._state.touched.update(self._calls[number].followers)",
+            "_commits.py",
+            "self.state.touched.update(self._calls[number].followers)",
             "pass",
         ),
         EXPRESS,
@@ -234,7 +234,7 @@ OF_THE_CORE: List[Tuple[Mutant, str]] = [
     (
         (
             "a group commit acknowledges what was not written",
-            "_execution.py",
+            "_commits.py",
             "drafts = [ended.draft for ended in batch if",
             "drafts = [ended.draft for ended in batch[:1] if",
         ),
@@ -243,8 +243,8 @@ OF_THE_CORE: List[Tuple[Mutant, str]] = [
     (
         (
             "a group commit that fails is told to nobody",
-            "_execution.py",
-            "            self._broken = self._broken or error\n            for",
+            "_commits.py",
+            "            self.breaks(error)\n            for",
             "            for",
         ),
         GROUPS,

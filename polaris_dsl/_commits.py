@@ -1,0 +1,204 @@
+"""Commits how the calls of one run ended, in the order of its journal, and takes in what others have committed."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import deque
+from time import time
+from typing import Deque, Dict, Optional, Sequence, Set
+
+import attrs
+
+from polaris_dsl._attempt import Attempt, Outcome, failure
+from polaris_dsl._bodies import Bodies
+from polaris_dsl._drafts import Record, built_line, failed
+from polaris_dsl._express import Known
+from polaris_dsl._state import FED, State, Versions
+from polaris_dsl.errors import BuilderError, CodecError, NotWritten
+from polaris_dsl.stores import Line, Rested
+from polaris_dsl.stores._lines import Draft
+
+_LOGGER = logging.getLogger("polaris_dsl")
+
+
+@attrs.define(eq=False)
+class Ended:
+    """A call that has ended and is to be committed: its product with its body, or its error."""
+
+    attempt: Attempt
+    outcome: Outcome
+    body: object = None
+    kept: bool = False
+    """Whether the product is equal to what was there."""
+    draft: Optional[Draft] = None
+    """None: another process was faster. One result for these inputs is kept, and it is not this one."""
+    taken: bool = False
+    """Whether somebody is committing it."""
+    lost: Optional[BaseException] = None
+    """Why it could not be committed."""
+
+
+class Commits:
+    """The commits of one call of `Executor.run`, while it holds the run lock.
+
+    Two locks. `lock` guards the state and all that is said here of it, and is held for a few lines at a time, never
+    while a builder runs or a disk is written to. Another one puts commits to a disk in a row: the state changes in the
+    order of the journal. What ends while one is written is committed by the next, together.
+
+    Attributes:
+        state: what the run holds.
+        lock: guards it.
+        failures: by call, how it failed at its last try.
+        tried: by call, the versions with which it has failed.
+        built: the slots of what this call of `run` has made.
+        foreign: whether others have committed something that was not looked at yet.
+        broken: what has to end this call of `run`, once all that is running has ended.
+    """
+
+    def __init__(self, state: State, record: Record, /, *, run_id: str, bodies: Bodies) -> None:
+        self.state = state
+        self.lock = threading.Lock()
+        self.failures: Dict[int, BuilderError] = {}
+        self.tried: Dict[int, Versions] = {}
+        self.built: Set[int] = set()
+        self.foreign = False
+        self.broken: Optional[BaseException] = None
+        self._calls = state.plan.calls
+        self._names = state.plan.names_of
+        self._record = record
+        self._run_id = run_id
+        self._bodies = bodies
+        self._in_a_row = threading.Lock()
+        self._ended: Deque[Ended] = deque()
+
+    def breaks(self, error: Optional[BaseException], /) -> None:
+        """Take in what has to end this call, if it is anything; what came first counts."""
+        self.broken = self.broken or error
+
+    def resume(self, known: Known, /) -> None:
+        """Count what is there as built by this call, and commit how calls ended that it has made besides."""
+        self.built.update(slot for slot, maker in enumerate(self.state.maker) if maker != FED)
+        for (number, versions), outcome in known.items():
+            with self.lock:
+                self.at_once((number, versions, ()), outcome)
+            self.state.touched.update(self._calls[number].followers)
+
+    def at_once(self, attempt: Attempt, outcome: Outcome, /) -> None:
+        """Commit how a call ended, for one who has the lock: where a commit takes a few lines of Python."""
+        number, versions, _ = attempt
+        state = self.state
+        if not isinstance(outcome, BuilderError) and state.finished[number] is None and not self.failures:
+            slot, value = outcome
+            if slot is not None and not state.version[slot]:  # nothing to compare it with, as for most
+                draft = (built_line, time(), self._calls[number], versions, self._names[slot], value, False)
+                if not self._record.put(state.n, (draft,)):
+                    state.built(number, versions, slot, value, value, False)  # noqa: FBT003  as it takes it
+                    self.built.add(slot)
+                    return
+        ended = Ended(attempt, outcome, None if isinstance(outcome, BuilderError) else outcome[1])
+        news = self._put((ended,))
+        while news:
+            self._merge(news)
+            news = self._put((ended,))
+        self._apply(ended)
+
+    def frozen(self, attempt: Attempt, outcome: Outcome, /) -> Ended:
+        """Make the body of a product; a value that cannot be kept is the failure of the builder that made it."""
+        if isinstance(outcome, BuilderError) or outcome[0] is None:
+            return Ended(attempt, outcome)
+        try:
+            body, value = self._bodies.freeze(outcome[1])
+        except CodecError as error:
+            return Ended(attempt, failure(self._calls[attempt[0]], error, run_id=self._run_id))
+        return Ended(attempt, (outcome[0], value), body)
+
+    def put(self, ended: Ended, /) -> None:
+        """Commit how a call ended, together with what else has ended meanwhile."""
+        self._ended.append(ended)
+        with self._in_a_row:
+            if not ended.taken:
+                self._put_all([self._ended.popleft() for _ in range(len(self._ended))])
+
+    def rest(self, status: str, /) -> bool:
+        """Note the status at the end of a call, for listings; False if others have committed something meanwhile.
+
+        Then they are to be heard: before a call lets go of its run, it looks for what was fed, by this.
+        """
+        n = self.state.n
+        news: Sequence[Line] = ()
+        if self.state.rested == status:
+            news = self._record.after(n)
+        else:
+            try:
+                news = self._record.put(n, [(Rested, time(), status)])
+                if not news:
+                    self.state.passed(status)
+            except NotWritten as error:  # a hint is not worth failing a call whose results are all kept
+                _LOGGER.warning("run %s: its status was not noted for listings: %s", self._run_id, error.why)
+                news = self._record.after(n)
+        self._take_in(news)
+        return not news
+
+    def _take_in(self, lines: Sequence[Line]) -> None:
+        if lines:
+            with self.lock:
+                self._merge(lines)
+
+    def _merge(self, lines: Sequence[Line]) -> None:
+        """Apply what others have committed; what runs now is finished first, then all is looked at anew."""
+        self.foreign = True
+        for line in lines:
+            self.state.apply(line)
+        self.state.read()
+
+    def _put_all(self, batch: Sequence[Ended]) -> None:
+        for ended in batch:
+            ended.taken = True
+        try:
+            news = self._put(batch)
+            while news:
+                self._take_in(news)
+                news = self._put(batch)
+            with self.lock:
+                for ended in batch:
+                    self._apply(ended)
+        except BaseException as error:  # noqa: BLE001  it has to be known before the others of the batch go on
+            self.breaks(error)
+            for ended in batch:
+                ended.lost = error
+
+    def _put(self, batch: Sequence[Ended]) -> Sequence[Line]:
+        """Commit calls that have ended; where others were faster, return what they have put there, and commit none."""
+        for ended in batch:
+            ended.draft = self._draft(ended)
+        drafts = [ended.draft for ended in batch if ended.draft is not None]
+        return self._record.put(self.state.n, drafts) if drafts else ()
+
+    def _draft(self, ended: Ended) -> Optional[Draft]:
+        number, versions, _ = ended.attempt
+        outcome, state, call = ended.outcome, self.state, self._calls[number]
+        if isinstance(outcome, BuilderError):
+            return failed(call, versions, outcome)
+        if state.finished[number] == versions:
+            return None
+        slot, body = outcome[0], ended.body
+        if slot is None:
+            return built_line, time(), call, versions, None, None, False
+        ended.kept = state.version[slot] > 0 and self._bodies.same(state.body[slot], body)
+        return built_line, time(), call, versions, self._names[slot], body, ended.kept
+
+    def _apply(self, ended: Ended) -> None:
+        (number, versions, _), outcome = ended.attempt, ended.outcome
+        if isinstance(outcome, BuilderError):
+            self.tried[number] = versions
+            self.failures[number] = outcome
+            self.state.failed(number)
+            return
+        if self.failures:
+            self.failures.pop(number, None)  # data that was fed meanwhile may have mended it
+        if ended.draft is not None:
+            slot, value = outcome
+            self.state.built(number, versions, slot, ended.body, value, ended.kept)
+            if slot is not None:
+                self.built.add(slot)
