@@ -7,7 +7,7 @@ import inspect
 import json
 import logging
 import traceback
-from typing import Dict, List, Mapping, Optional, Sequence, Tuple, Union
+from typing import Any, Awaitable, Callable, Coroutine, Dict, List, Mapping, Optional, Sequence, Tuple, Union, cast
 
 from polaris_dsl._builder import Context
 from polaris_dsl._graph import Place
@@ -25,6 +25,9 @@ Product = Tuple[Optional[int], object]
 
 Outcome = Union[Product, BuilderError]
 
+Finish = Callable[[Coroutine[Any, Any, object]], object]
+"""Runs a coroutine to its end."""
+
 NOTHING: Product = (None, None)
 
 
@@ -34,7 +37,7 @@ def prepare(state: State, call: int, /) -> Attempt:
     return call, spec.versions_of(state.version), spec.values_of(state.value)
 
 
-def perform(plan: Plan, attempt: Attempt, /, *, run_id: str) -> Outcome:
+def perform(plan: Plan, attempt: Attempt, /, *, run_id: str, finish: Finish) -> Outcome:
     """Call the builder; return its product, or the error to report if it raised or returned something undeclared."""
     number, _, values = attempt
     call = plan.calls[number]
@@ -47,19 +50,41 @@ def perform(plan: Plan, attempt: Attempt, /, *, run_id: str) -> Outcome:
     except Exception as error:  # noqa: BLE001  whatever a builder raises is recorded, and raised again as the cause
         return failure(call, error, run_id=run_id)
     slot = plan.slots.get(type(value))
-    return (slot, value) if slot in call.produces else odd(plan, number, value, run_id=run_id)
+    return (slot, value) if slot in call.produces else odd(plan, number, value, run_id=run_id, finish=finish)
 
 
-def odd(plan: Plan, number: int, value: object, /, *, run_id: str) -> Outcome:
-    """Judge what is not simply a declared product: a coroutine that makes one, nothing, or something undeclared."""
+async def aperform(plan: Plan, attempt: Attempt, /, *, run_id: str) -> Outcome:
+    """Do the same with an async builder, in the running loop."""
+    number = attempt[0]
     call = plan.calls[number]
-    if inspect.iscoroutine(value):
-        import asyncio  # noqa: PLC0415  it takes as long to load as all else here, and few need it
+    try:
+        positional, keyword = _arguments(plan, attempt, run_id=run_id)
+        value = await cast("Awaitable[object]", call.function(*positional, **keyword))
+    except Exception as error:  # noqa: BLE001  as above
+        return failure(call, error, run_id=run_id)
+    return judged(plan, number, value, run_id=run_id)
 
+
+def odd(plan: Plan, number: int, value: object, /, *, run_id: str, finish: Finish) -> Outcome:
+    """Judge what is not simply a declared product: a coroutine that makes one, nothing, or something undeclared."""
+    if inspect.iscoroutine(value):
         try:
-            value = asyncio.run(value)
+            value = finish(value)
         except Exception as error:  # noqa: BLE001  as above
-            return failure(call, error, run_id=run_id)
+            return failure(plan.calls[number], error, run_id=run_id)
+    return judged(plan, number, value, run_id=run_id)
+
+
+def finish_here(coroutine: Coroutine[Any, Any, object], /) -> object:
+    """Return what a coroutine returns, in a loop of its own."""
+    import asyncio  # noqa: PLC0415  it takes as long to load as all else here, and few need it
+
+    return asyncio.run(coroutine)
+
+
+def judged(plan: Plan, number: int, value: object, /, *, run_id: str) -> Outcome:
+    """Return the product that a builder returned, or the error that says that it is none of those declared."""
+    call = plan.calls[number]
     if value is None and call.maybe:
         return NOTHING
     slot = plan.slots.get(type(value))

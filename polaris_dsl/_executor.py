@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-import time
 from concurrent.futures import Executor as Pool
 from contextvars import ContextVar
 from datetime import datetime
 from threading import Lock
 from types import TracebackType
-from typing import Dict, FrozenSet, Generic, Iterator, List, Optional, Sequence, Tuple, Type, TypeVar, cast
+from typing import FrozenSet, Generic, Iterator, Optional, Sequence, Tuple, Type, TypeVar, cast
 
 import attrs
 from typing_extensions import Self, final
@@ -17,20 +16,18 @@ from typing_extensions import Self, final
 from polaris_dsl._attempt import raise_first
 from polaris_dsl._bodies import Bodies, Live
 from polaris_dsl._commits import Commits
-from polaris_dsl._drafts import Lines, Record
+from polaris_dsl._drafts import Record
 from polaris_dsl._execution import Execution
 from polaris_dsl._express import Express, Known, in_order
-from polaris_dsl._feed import accept
 from polaris_dsl._hooked import hooked
 from polaris_dsl._making import Making
 from polaris_dsl._run import Run, Status, run_of, status_of
-from polaris_dsl._state import State
+from polaris_dsl._runs import Frozen, Runs
 from polaris_dsl._telling import Telling
 from polaris_dsl._workflow import Workflow
-from polaris_dsl.errors import DefinitionError, HookFailed, RunLocked, UnknownRun
+from polaris_dsl.errors import DefinitionError, HookFailed, RunLocked
 from polaris_dsl.hooks import Hook
-from polaris_dsl.stores import Fed, Line, MemoryStore, Put, Rested, Started, Store
-from polaris_dsl.stores._lines import Draft
+from polaris_dsl.stores import MemoryStore, Rested, Store
 from polaris_dsl.stores._memory import Lane, MemoryJournals
 
 TargetT = TypeVar("TargetT")
@@ -38,9 +35,6 @@ InputT = TypeVar("InputT")
 
 _BEING_RUN: ContextVar[FrozenSet[Tuple[int, str]]] = ContextVar("polaris_being_run", default=frozenset())
 """The runs in whose builders this is called: executors, by `id`, and run ids."""
-
-Frozen = Dict[int, Tuple[object, object]]
-"""What is fed, by slot: the body, and the value as builders see it."""
 
 
 @final
@@ -115,7 +109,7 @@ class Executor(Generic[TargetT, InputT]):
             )
         self.workflow = workflow
         self._plan = workflow._plan  # noqa: SLF001  facade and executor are one
-        self._bodies: Bodies = Live()
+        bodies: Bodies = Live()
         if store.encoded:
             from polaris_dsl._encoded import Encoded  # noqa: PLC0415  only such a store needs the codec
             from polaris_dsl.codec import JsonCodec  # noqa: PLC0415  as above
@@ -123,8 +117,9 @@ class Executor(Generic[TargetT, InputT]):
             codec = JsonCodec()
             for data in self._plan.data:
                 codec.check(data)
-            self._bodies = Encoded(codec)
+            bodies = Encoded(codec)
         self._journals = store.open(workflow.name)
+        self._runs = Runs(self._plan, self._journals, bodies)
         self._max_workers = min(32, (os.cpu_count() or 1) + 4) if max_workers is None else max_workers
         alone = self._max_workers == 1 or in_order(self._plan)
         self._hooked = hooked(hooks)
@@ -159,13 +154,13 @@ class Executor(Generic[TargetT, InputT]):
                 its `kept` says that the data was committed.
             StoreError: the store failed; see its subclasses.
         """
-        fed = self._freeze(data)
+        fed = self._runs.freeze(data)
         try:
             with self._journals.hold(run_id, wait_s=0):
                 return self._run_held(run_id, fed)
         except RunLocked:
             if fed:
-                self._commit_feed(run_id, fed)
+                self._runs.feed(run_id, fed)
         own = (id(self), run_id) in _BEING_RUN.get()
         try:
             with self._journals.hold(run_id, wait_s=0 if own else wait_s):
@@ -183,7 +178,7 @@ class Executor(Generic[TargetT, InputT]):
             UnexpectedData: something is not an input; nothing of this call was kept.
             StoreError: the store failed; see its subclasses.
         """
-        self._commit_feed(run_id, self._freeze(data))
+        self._runs.feed(run_id, self._runs.freeze(data))
 
     def _run_held(self, run_id: str, fed: Frozen) -> Run[TargetT]:
         outside = _BEING_RUN.set(_BEING_RUN.get() | {(id(self), run_id)})
@@ -203,10 +198,10 @@ class Executor(Generic[TargetT, InputT]):
         return went if went is None or isinstance(went, Run) else self._with_care(run_id, {}, went)
 
     def _with_care(self, run_id: str, fed: Frozen, known: Optional[Known] = None) -> Run[object]:
-        record, state = self._opened(run_id)
-        self._take_up(record, state, run_id, fed)
+        record, state = self._runs.opened(run_id)
+        self._runs.take_up(record, state, run_id, fed)
         telling = None if self._hooked is None else Telling(self._hooked, self._plan, run_id)
-        commits = Commits(state, record, run_id=run_id, bodies=self._bodies)
+        commits = Commits(state, record, run_id=run_id, bodies=self._runs.bodies)
         if known is not None:
             commits.resume(known)
         making = Making(commits, run_id=run_id, telling=telling, quick=isinstance(record, Lane))
@@ -232,53 +227,6 @@ class Executor(Generic[TargetT, InputT]):
         raise_first(commits.failures, run)
         return run
 
-    def _opened(self, run_id: str) -> Tuple[Record, State]:
-        """Return where the lines of a run go that is held, and what it holds by now."""
-        if not isinstance(self._journals, MemoryJournals):
-            record = Lines(self._journals, run_id)
-            return record, self._begun(run_id)
-        lane = self._journals.lane(run_id)
-        memo, lane.memo = lane.memo, None
-        state = memo if isinstance(memo, State) and memo.plan is self._plan else self._empty()
-        for line in lane.after(state.n):
-            state.apply(line)
-        return lane, state
-
-    def _freeze(self, data: Tuple[object, ...]) -> Frozen:
-        return {slot: self._bodies.freeze(value) for slot, value in accept(self._plan, data).items()}
-
-    def _commit_feed(self, run_id: str, fed: Frozen) -> None:
-        self._take_up(Lines(self._journals, run_id), self._begun(run_id), run_id, fed)
-
-    def _take_up(self, record: Record, state: State, run_id: str, fed: Frozen) -> None:
-        """Commit what is new of what is fed, beginning the run if there is none."""
-        news: Sequence[Line] = ()
-        while True:
-            for line in news:
-                state.apply(line)
-            put = self._new(state, fed)
-            drafts: List[Draft] = []
-            if not state.n:
-                drafts.append((Started, time.time(), run_id, self._plan.workflow, self._plan.graph))
-            if put:
-                named = tuple([Put(self._plan.data[slot].__name__, body) for slot, body, _ in put])
-                drafts.append((Fed, time.time(), named))
-            news = record.put(state.n, drafts) if drafts else ()
-            if not news:
-                break
-        if not state.n:
-            state.passed()
-        if put:
-            state.fed(put)
-
-    def _new(self, state: State, fed: Frozen) -> List[Tuple[int, object, object]]:
-        """Return what differs of what is fed from what is there: slots, bodies and values."""
-        return [
-            (slot, body, value)
-            for slot, (body, value) in fed.items()
-            if not (state.version[slot] and self._bodies.same(state.body[slot], body))
-        ]
-
     # --- looking
 
     def load(self, run_id: str, /) -> Run[TargetT]:
@@ -288,13 +236,13 @@ class Executor(Generic[TargetT, InputT]):
             UnknownRun: there is no such run.
             StoreError: it cannot be read; see its subclasses.
         """
-        return cast("Run[TargetT]", run_of(self._state(run_id), run_id=run_id, built=frozenset()))
+        return cast("Run[TargetT]", run_of(self._runs.state(run_id), run_id=run_id, built=frozenset()))
 
     def runs(self) -> Iterator[RunSummary]:
         """Yield a summary of every run of this workflow, in no particular order, reading no payloads."""
         for run_id, last in self._journals.runs():
             # A run whose last call was killed, or that was only fed, has no status at its end: it has to be worked out.
-            status = Status(last.status) if isinstance(last, Rested) else status_of(self._state(run_id))
+            status = Status(last.status) if isinstance(last, Rested) else status_of(self._runs.state(run_id))
             yield RunSummary(run_id, status, datetime.fromisoformat(last.at.replace("Z", "+00:00")))
 
     def delete(self, run_id: str, /) -> None:
@@ -305,22 +253,6 @@ class Executor(Generic[TargetT, InputT]):
             RunLocked: it is being run.
         """
         self._journals.delete(run_id)
-
-    def _begun(self, run_id: str) -> State:
-        try:
-            return self._state(run_id)
-        except UnknownRun:
-            return self._empty()
-
-    def _state(self, run_id: str) -> State:
-        state = self._empty()
-        for line in self._journals.load(run_id):
-            state.apply(line)
-        return state
-
-    def _empty(self) -> State:
-        data, bodies = self._plan.data, self._bodies
-        return State(self._plan, thaw=lambda slot, body: bodies.thaw(data[slot], body))
 
     # --- threads
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import Dict, Mapping, Sequence, Tuple, Union
 
-from polaris_dsl._attempt import Outcome, failure, odd
+from polaris_dsl._attempt import Finish, Outcome, failure, odd
 from polaris_dsl._drafts import built_line
 from polaris_dsl._plan import Plan, Values
 from polaris_dsl._run import Run, Status, complete_run
@@ -27,8 +27,9 @@ class Express:
     a coroutine, a feed of others, no way to the target) ends it, and is left to whoever goes on with what is there.
     """
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: Plan, *, finish: Finish) -> None:
         self._plan = plan
+        self._finish = finish
         self._compiled = Compiled(plan, draft=built_line)
 
     def run(self, lane: Lane, fed: Mapping[int, object], /, *, run_id: str) -> Union[Run[object], Known, None]:
@@ -58,7 +59,7 @@ class Express:
         at, _, versions = code.stopped_at(error.__traceback__)
         call = self._plan.calls[at]
         if isinstance(error, Odd):
-            outcome = odd(self._plan, at, error.value, run_id=run_id)
+            outcome = odd(self._plan, at, error.value, run_id=run_id, finish=self._finish)
         else:
             outcome = failure(call, error, run_id=run_id)
         return {(at, call.versions_of(versions)): outcome}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import Dict, Mapping, Sequence, Set
 
-from polaris_dsl._attempt import NOTHING, Outcome, failure, odd, perform, prepare, raise_first
+from polaris_dsl._attempt import NOTHING, Outcome, failure, finish_here, odd, perform, prepare, raise_first
 from polaris_dsl._feed import accept
 from polaris_dsl._plan import Plan, Values
 from polaris_dsl._run import Run, complete_run, run_of
@@ -47,7 +47,7 @@ class OneShot:
         at, values, _ = code.stopped_at(error.__traceback__)
         known = self._known(values, before=at)
         if isinstance(error, Odd):
-            known[at] = odd(self._plan, at, error.value, run_id=run_id)
+            known[at] = odd(self._plan, at, error.value, run_id=run_id, finish=finish_here)
         else:
             known[at] = failure(self._plan.calls[at], error, run_id=run_id)
         return known
@@ -70,7 +70,7 @@ class OneShot:
         while wave.due:
             attempt = prepare(state, wave.due.popleft())
             call, versions, _ = attempt
-            outcome = known.get(call) or perform(self._plan, attempt, run_id=run_id)
+            outcome = known.get(call) or perform(self._plan, attempt, run_id=run_id, finish=finish_here)
             if isinstance(outcome, BuilderError):
                 failures[call] = outcome
                 state.failed(call)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from datetime import datetime, timezone
 from time import monotonic
-from typing import Callable, Mapping, Optional, Union, cast
+from typing import Callable, Iterator, List, Mapping, Optional, Union, cast
 
 import attrs
 
@@ -103,17 +104,19 @@ class Telling:
         )
         return self.to.tell(self.to.built, event)
 
-    def to_the_end(self, go: Callable[[], Run[object]], /) -> Run[object]:
-        """Go on with the call, and tell how it ended, whatever happens."""
+    @contextmanager
+    def to_the_end(self) -> Iterator[Callable[[Run[object]], None]]:
+        """Tell how the call ended that goes on in here, whatever happens; takes the run that it ends with."""
+        ended: List[Run[object]] = []
         try:
-            run = go()
+            yield ended.append
         except BaseException as error:
             self._run_ended(cast("Optional[Run[object]]", getattr(error, "run", None)), error)
             raise
-        ends = self._run_ended(run, None)
-        if ends is not None:
-            raise ends.with_run(run)
-        return run
+        for run in ended:
+            ends = self._run_ended(run, None)
+            if ends is not None:
+                raise ends.with_run(run)
 
     def _run_ended(self, run: Optional[Run[object]], error: Optional[BaseException]) -> Optional[HookFailed]:
         if not self.to.run_ended:

@@ -1,0 +1,95 @@
+"""Calls what is given a time: what takes longer goes on by itself, and nobody sees what it returns."""
+
+from __future__ import annotations
+
+import contextvars
+import logging
+import threading
+from concurrent.futures import Future
+from datetime import datetime, timezone
+from time import monotonic
+from typing import Callable, Dict, Optional, Tuple, TypeVar
+
+import attrs
+from typing_extensions import final
+
+T = TypeVar("T")
+
+_LOGGER = logging.getLogger("polaris_dsl")
+
+
+@final
+@attrs.frozen
+class Late:
+    """A builder that goes on although its time is over.
+
+    Attributes:
+        run_id: of which run.
+        builder: which it is.
+        since: when its time was over (aware, in UTC).
+    """
+
+    run_id: str
+    builder: str
+    since: datetime
+
+
+class Watch:
+    """Knows what goes on although its time is over, and calls what may. Safe to share between threads."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._late: Dict[int, Late] = {}
+        self._count = 0
+
+    def late(self) -> Tuple[Late, ...]:
+        """Return what goes on, in the order in which its time was over."""
+        with self._lock:
+            return tuple(self._late.values())
+
+    def call(self, function: Callable[[], T], /, *, limit_s: float, run_id: str, builder: str) -> Optional[T]:
+        """Return what a function returns, called in a thread of its own; None if that takes longer than `limit_s`."""
+        future: Future[T] = Future()
+        thread = threading.Thread(
+            target=contextvars.copy_context().run,
+            args=(_call, function, future),
+            name=f"polaris-{builder}",
+            daemon=True,  # what hangs for good must not keep the process from ending
+        )
+        thread.start()
+        _wait(future, limit_s)
+        if future.done():
+            return future.result()
+        self.passes(future, run_id=run_id, builder=builder)
+        return None
+
+    def passes(self, future: Future[T], /, *, run_id: str, builder: str) -> None:
+        """Account for what goes on after its time, until it ends."""
+        began_s = monotonic()
+        with self._lock:
+            self._count += 1
+            number = self._count
+            self._late[number] = Late(run_id, builder, datetime.now(timezone.utc))
+        _LOGGER.warning("run %s: builder %s goes on after its time; its result will not be seen", run_id, builder)
+
+        def ended(_: object) -> None:
+            with self._lock:
+                del self._late[number]
+            _LOGGER.warning("run %s: builder %s ended %.3g s too late", run_id, builder, monotonic() - began_s)
+
+        future.add_done_callback(ended)
+
+
+def _wait(future: Future[T], limit_s: float) -> None:
+    from concurrent.futures import wait
+
+    wait([future], timeout=limit_s)
+
+
+def _call(function: Callable[[], T], future: Future[T]) -> None:
+    try:
+        result = function()
+    except BaseException as error:  # noqa: BLE001  raised again in the thread that waits for it
+        future.set_exception(error)
+    else:
+        future.set_result(result)

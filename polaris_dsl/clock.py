@@ -1,0 +1,44 @@
+"""What time it is, and waiting: what an executor asks where something is to be tried again later."""
+
+from __future__ import annotations
+
+import time
+from datetime import datetime, timezone
+
+from typing_extensions import Protocol
+
+__all__ = ["Clock", "SystemClock"]
+
+
+class Clock(Protocol):
+    """Tells the time and waits; `Executor(clock=...)`. Called in many threads.
+
+    `polaris_dsl.testing.VirtualClock` is one that tests move on by hand.
+    """
+
+    def now(self, /) -> datetime:
+        """Return the time, with its time zone."""
+
+    def sleep(self, seconds: float, /) -> None:
+        """Wait, in a thread."""
+
+    async def async_sleep(self, seconds: float, /) -> None:
+        """Wait, in the running event loop."""
+
+
+class SystemClock:
+    """The clock of this machine."""
+
+    def now(self) -> datetime:
+        """Return the time, in UTC."""
+        return datetime.now(timezone.utc)
+
+    def sleep(self, seconds: float, /) -> None:
+        """Wait, in a thread."""
+        time.sleep(seconds)
+
+    async def async_sleep(self, seconds: float, /) -> None:
+        """Wait, in the running event loop."""
+        import asyncio  # noqa: PLC0415  it takes as long to load as all else here, and few need it
+
+        await asyncio.sleep(seconds)
