@@ -17,6 +17,7 @@ from polaris_dsl._attempt import Attempt, Outcome, failure, perform, prepare
 from polaris_dsl._bodies import Bodies
 from polaris_dsl._drafts import Record, built_line, failed
 from polaris_dsl._express import Known
+from polaris_dsl._rounds import Rounds
 from polaris_dsl._state import State, Versions
 from polaris_dsl._telling import Telling
 from polaris_dsl._wave import Wave
@@ -64,6 +65,7 @@ class Execution:
         max_workers: int,
         known: Known,
         telling: Optional[Telling],
+        max_rounds: int,
         quick: bool,
     ) -> None:
         """Begin; `known` are calls that were made already. `quick`: a commit takes a few lines of Python, unheard."""
@@ -79,6 +81,7 @@ class Execution:
         self._known = known
         self._telling = telling
         self._quick = quick
+        self._rounds = Rounds(state, most=max_rounds, run_id=run_id) if state.plan.loops else None
         self._pool = pool
         self._free_helpers = max_workers - 1
         self._asked = self._came = 0
@@ -94,19 +97,22 @@ class Execution:
         self._broken: Optional[BaseException] = None
 
     def run(self) -> None:
-        """Run until nothing is due that was not tried with these inputs."""
-        state = self._state
+        """Run until nothing is due that was not tried with these inputs; where there are loops, round by round."""
+        state, rounds = self._state, self._rounds
         state.read()
         while True:
             self._wave = Wave(state, tried=self._tried)
             state.touched.clear()
+            if rounds is not None:
+                rounds.begin()
             self._drain()
             state.touched.update(self._wave.left())
             if self._broken is not None:
                 raise self._broken
-            if not self._foreign:
+            if self._foreign:
+                self._foreign = False
+            elif rounds is None or not rounds.another(Wave(state, tried=self._tried).due):
                 return
-            self._foreign = False
 
     def rest(self, status: str, /) -> bool:
         """Note the status at the end of a call, for listings; False if others have committed something meanwhile.

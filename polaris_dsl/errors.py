@@ -19,6 +19,7 @@ __all__ = [
     "DefinitionError",
     "HookFailed",
     "IncompleteRun",
+    "NotSettled",
     "NotWritten",
     "PolarisError",
     "RunError",
@@ -214,6 +215,38 @@ class HookFailed(RunError):
         return (
             f"hook {self.hook} {_raised(self)}\n  in {self.event}{of}, in run {self.run_id!r}\n"
             f"  it is strict: what was running has been committed; the next call of run({self.run_id!r}) goes on"
+        )
+
+    def with_run(self, run: RunSoFar, /) -> Self:
+        """Add what is known when the call ends: the run so far."""
+        self.run = run
+        return self
+
+
+class NotSettled(RunError):
+    """A loop was still changing when a call had gone round it as often as it may. What was built was kept.
+
+    Attributes:
+        run_id: the run.
+        rounds: how often the call went round, which is its `max_rounds`.
+        changes: by the name of each data that the last round changed and that builders would look at again, in what
+            its last two values differ: names of fields and types, never values.
+        run: the run so far (None after unpickling, where its data do not pickle).
+    """
+
+    run: RunSoFar
+
+    def __init__(self, *, run_id: str, rounds: int, changes: Mapping[str, Sequence[str]]) -> None:
+        self.run_id = run_id
+        self.rounds = rounds
+        self.changes: Mapping[str, Tuple[str, ...]] = {name: tuple(fields) for name, fields in changes.items()}
+
+    def __str__(self) -> str:
+        told = "".join(f"\n  {name}: {', '.join(fields) or 'unlike'}" for name, fields in self.changes.items())
+        rounds = f"{self.rounds} round{'s' * (self.rounds > 1)}"
+        return (
+            f"run {self.run_id!r} did not settle in {rounds}; still changing:{told}\n"
+            "  builders on a loop must come to return what is there already; max_rounds= allows more rounds"
         )
 
     def with_run(self, run: RunSoFar, /) -> Self:

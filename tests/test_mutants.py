@@ -23,6 +23,7 @@ Mutant = Tuple[str, str, str, str]
 RUNS = "tests/test_confluence.py tests/test_semantics.py tests/test_executor.py"
 STRAIGHT = "tests/test_one_shot.py -k 'not ten_thousand and not random'"
 GRAPHS = "tests/test_analyze_oracle.py"
+ROUNDS = "tests/test_loops.py"
 
 OF_A_RUN: List[Mutant] = [
     (
@@ -128,6 +129,23 @@ OF_A_GRAPH: List[Mutant] = [
     ),
 ]
 
+OF_LOOPS: List[Mutant] = [
+    ("an own product is bad though it is fed", "_survey.py", " and data not in graph.inputs:", ":"),
+    ("a loop leads back", "_loops.py", "if data not in inputs or", "if True or"),
+    ("every edge through an input leads back", "_loops.py", " or at not in group or group[at] != group.get(maker)", ""),
+]
+
+OF_ROUNDS: List[Mutant] = [
+    ("nothing comes back", "_state.py", "self.touched.update(self.plan.back[call])", "pass"),
+    (
+        "one round more is allowed",
+        "_rounds.py",
+        "        if self._count == self._most:\n            raise",
+        "        if self._count > self._most:\n            raise",
+    ),
+    ("an equal product goes round in memory", "_one_shot.py", "value, value, kept)", "value, value, False)"),
+]
+
 OF_STRAIGHT_CODE: List[Mutant] = [
     ("what may be absent is not looked for", "_straight.py", "() if unsure else call.produces", "call.produces"),
     (
@@ -145,6 +163,8 @@ OF_STRAIGHT_CODE: List[Mutant] = [
 CASES = [
     *((mutant, RUNS) for mutant in OF_A_RUN),
     *((mutant, GRAPHS) for mutant in OF_A_GRAPH),
+    *((mutant, GRAPHS) for mutant in OF_LOOPS),
+    *((mutant, ROUNDS) for mutant in OF_ROUNDS),
     *((mutant, STRAIGHT) for mutant in OF_STRAIGHT_CODE),
 ]
 
