@@ -6,7 +6,7 @@ from typing import Mapping, Optional, Sequence, Tuple, Type
 
 from typing_extensions import Protocol, Self
 
-from polaris_dsl._portable import blank, portable, raised
+from polaris_dsl._portable import T, blank, portable, raised
 from polaris_dsl.diagnostics import Diagnostic, render
 
 __all__ = [
