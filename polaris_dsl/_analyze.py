@@ -49,7 +49,8 @@ def examine(graph: Graph, /) -> Verdict:
     if survey.products_known:
         found += _missing_data(survey, missing)
         found += _no_producer(survey, unmade, missing)
-    found += _cycles(survey)
+    if survey.inputs_known:
+        found += _cycles(survey)
     worlds = _worlds(survey, {*missing, *unmade})
     found += _ambiguous_producers(survey, worlds)
     broken: List[Diagnostic] = []
@@ -169,7 +170,8 @@ def _cycles(survey: Survey) -> Iterator[Diagnostic]:
         path: List[str] = []
         for at, after in zip(group.loop, [*group.loop[1:], group.loop[0]]):
             spec, taker = survey.sound[at], survey.sound[after]
-            path += [spec.name, survey.name(next(data for data in spec.produces if data in taker.waits_for))]
+            between = (data for data in spec.produces if data in taker.waits_for and data not in survey.graph.inputs)
+            path += [spec.name, survey.name(next(between))]
         first = group.loop[0]
         text = say.cycle([survey.sound[at].name for at in group.loop])
         subject = survey.sound[first].name

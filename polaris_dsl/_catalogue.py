@@ -33,7 +33,7 @@ CATALOGUE: Mapping[Code, str] = {
     "name-clash": "two data of one name",
     "missing-data": "a data is taken that is neither an input nor produced by any listed builder",
     "no-producer": "no listed builder produces the target",
-    "cycle": "builders wait for each other",
+    "cycle": "builders wait for each other, and no input is on the loop",
     "ambiguous-producer": "in some world two builders can both produce the same data",
     "unreachable-target": "in no world is the target available",
     "dead-end": "a choice after which the target can never be available",

@@ -17,6 +17,7 @@ from polaris_dsl._attempt import Attempt, Outcome, failure, perform, prepare
 from polaris_dsl._bodies import Bodies
 from polaris_dsl._drafts import Record, built_line, failed
 from polaris_dsl._express import Known
+from polaris_dsl._rounds import Rounds
 from polaris_dsl._state import FED, State, Versions
 from polaris_dsl._telling import Telling
 from polaris_dsl._wave import Wave
@@ -63,6 +64,7 @@ class Execution:
         pool: Callable[[], Pool],
         max_workers: int,
         telling: Optional[Telling],
+        max_rounds: int,
         quick: bool,
     ) -> None:
         """Begin; `quick`: a commit takes a few lines of Python, unheard."""
@@ -77,6 +79,7 @@ class Execution:
         self._bodies = bodies
         self._telling = telling
         self._quick = quick
+        self._rounds = Rounds(state, most=max_rounds, run_id=run_id) if state.plan.loops else None
         self._pool = pool
         self._free_helpers = max_workers - 1
         self._asked = self._came = 0
@@ -100,14 +103,16 @@ class Execution:
             self._state.touched.update(self._calls[number].followers)
 
     def run(self) -> None:
-        """Run until nothing is due that was not tried with these inputs."""
-        state = self._state
+        """Run until nothing is due that was not tried with these inputs; where there are loops, round by round."""
+        state, rounds = self._state, self._rounds
         state.read()
         while True:
             with self._lock:  # a helper that comes late finds a new wave, or nothing to do
                 self._foreign = False
                 self._wave = Wave(state, tried=self._tried)
                 state.touched.clear()
+                if rounds is not None:
+                    rounds.begin()
             try:
                 self._drain()
             except BaseException as error:  # noqa: BLE001  Ctrl-C while it waits: what runs is ended under its lock
@@ -116,7 +121,7 @@ class Execution:
             state.touched.update(self._wave.left())
             if self._broken is not None:
                 raise self._broken
-            if not self._foreign:
+            if not self._foreign and (rounds is None or not rounds.another(Wave(state, tried=self._tried).due)):
                 return
 
     def rest(self, status: str, /) -> bool:

@@ -21,11 +21,12 @@ from polaris_dsl._execution import Execution
 from polaris_dsl._express import Express, Known, in_order
 from polaris_dsl._feed import accept
 from polaris_dsl._hooked import hooked
+from polaris_dsl._rounds import MOST, check_count
 from polaris_dsl._run import Run, Status, run_of, status_of
 from polaris_dsl._state import State
 from polaris_dsl._telling import Telling
 from polaris_dsl._workflow import Workflow
-from polaris_dsl.errors import DefinitionError, HookFailed, RunLocked, UnknownRun
+from polaris_dsl.errors import DefinitionError, HookFailed, NotSettled, RunLocked, UnknownRun
 from polaris_dsl.hooks import Hook
 from polaris_dsl.stores import Fed, Line, MemoryStore, Put, Rested, Started, Store
 from polaris_dsl.stores._lines import Draft
@@ -62,6 +63,7 @@ class Executor(Generic[TargetT, InputT]):
             Default: the number of processors and four more, at most 32.
         pool: lends threads in place of the executor's own: any thread-like `concurrent.futures.Executor`, which is not
             closed. Default: threads of its own, begun when two builders are first due at once.
+        max_rounds: how often one call of `run` goes round loops, at most; see `docs/loops.md`.
         hooks: who is told what happens, in this order; see `polaris_dsl.hooks`.
 
     Raises:
@@ -96,13 +98,15 @@ class Executor(Generic[TargetT, InputT]):
         store: Optional[Store] = None,
         max_workers: Optional[int] = None,
         pool: Optional[Pool] = None,
+        max_rounds: int = MOST,
         hooks: Sequence[Hook] = (),
     ) -> None:
         if not isinstance(workflow, Workflow):
             kind = type(workflow).__name__
             raise DefinitionError(f"Executor takes a workflow, as workflow(...) returns it, not a value of type {kind}")
-        if max_workers is not None and not _is_count(max_workers):
-            raise DefinitionError(f"max_workers= takes a number from 1, not {max_workers!r:.80}")
+        if max_workers is not None:
+            check_count(max_workers, argument="max_workers")
+        check_count(max_rounds, argument="max_rounds")
         store = MemoryStore() if store is None else store
         if isinstance(store, type) or not hasattr(store, "encoded"):
             kind = "the class itself" if isinstance(store, type) else f"a value of type {type(store).__name__}"
@@ -127,6 +131,7 @@ class Executor(Generic[TargetT, InputT]):
         alone = self._max_workers == 1 or in_order(self._plan)
         self._hooked = hooked(hooks)
         self._express = Express(self._plan) if alone and not store.encoded and self._hooked is None else None
+        self._max_rounds = max_rounds
         self._lent_pool = pool
         self._own_pool: Optional[Pool] = None
         self._pool_lock = Lock()
@@ -152,6 +157,7 @@ class Executor(Generic[TargetT, InputT]):
             UnexpectedData: something is not an input; nothing of this call was kept.
             BuilderError: builders raised. What did not depend on them was built and kept; the next call tries them
                 again.
+            NotSettled: a loop was still changing after `max_rounds`; what was built was kept, the next call goes on.
             HookFailed: a strict hook raised; what was running was committed.
             RunLocked: another held the run for `wait_s`, or a builder of this run called, which would wait for itself;
                 its `kept` says that the data was committed.
@@ -212,6 +218,7 @@ class Executor(Generic[TargetT, InputT]):
             pool=self._pool,
             max_workers=self._max_workers,
             telling=telling,
+            max_rounds=self._max_rounds,
             quick=isinstance(record, Lane) and telling is None,
         )
         if known is not None:
@@ -228,7 +235,7 @@ class Executor(Generic[TargetT, InputT]):
                 run = run_of(state, run_id=run_id, built=execution.built)
                 if execution.rest(run.status.value):
                     break
-        except HookFailed as failed:
+        except (HookFailed, NotSettled) as failed:
             failed.with_run(run_of(state, run_id=run_id, built=execution.built))
             raise
         if isinstance(record, Lane):
@@ -356,7 +363,3 @@ class Executor(Generic[TargetT, InputT]):
 
     def __repr__(self) -> str:
         return f"<executor of {self.workflow!r}>"
-
-
-def _is_count(number: object) -> bool:
-    return isinstance(number, int) and not isinstance(number, bool) and number >= 1

@@ -5,14 +5,26 @@ from __future__ import annotations
 import os
 from typing import Dict, Mapping, Sequence, Set
 
+import attrs
+
 from polaris_dsl._attempt import NOTHING, Outcome, failure, odd, perform, prepare, raise_first
 from polaris_dsl._feed import accept
 from polaris_dsl._plan import Plan, Values
+from polaris_dsl._rounds import MOST, Rounds
 from polaris_dsl._run import Run, complete_run, run_of
-from polaris_dsl._state import State
+from polaris_dsl._state import State, Versions
 from polaris_dsl._straight import Compiled, Odd, Straight
 from polaris_dsl._wave import Wave
-from polaris_dsl.errors import BuilderError
+from polaris_dsl.errors import BuilderError, NotSettled
+
+
+@attrs.frozen
+class _Ends:
+    """How the calls of a run ended: what was built, and the failures, with the versions that they were tried with."""
+
+    built: Set[int] = attrs.field(factory=set)
+    failures: Dict[int, BuilderError] = attrs.field(factory=dict)
+    tried: Dict[int, Versions] = attrs.field(factory=dict)
 
 
 class OneShot:
@@ -26,8 +38,8 @@ class OneShot:
         self._plan = plan
         self._compiled = Compiled(plan)
 
-    def run(self, data: Sequence[object], /) -> Run[object]:
-        """Run on the data given; raises `UnexpectedData` and `BuilderError`."""
+    def run(self, data: Sequence[object], /, *, max_rounds: int = MOST) -> Run[object]:
+        """Run on the data given; raises `UnexpectedData`, `BuilderError` and `NotSettled`."""
         fed = accept(self._plan, data)
         run_id = os.urandom(16).hex()
         known: Mapping[int, Outcome] = {}
@@ -41,7 +53,7 @@ class OneShot:
                 if any(values[slot] is not None for slot in self._plan.target):
                     return complete_run(self._plan, values, run_id=run_id)
                 known = self._known(values, before=len(self._plan.calls))
-        return self._with_care(fed, known, run_id=run_id)
+        return self._with_care(fed, known, run_id=run_id, max_rounds=max_rounds)
 
     def _known_at(self, error: Exception, code: Straight, *, run_id: str) -> Dict[int, Outcome]:
         at, values, _ = code.stopped_at(error.__traceback__)
@@ -61,25 +73,46 @@ class OneShot:
                 known[at] = NOTHING if made is None else (made, values[made])
         return known
 
-    def _with_care(self, fed: Mapping[int, object], known: Mapping[int, Outcome], *, run_id: str) -> Run[object]:
+    def _with_care(
+        self, fed: Mapping[int, object], known: Mapping[int, Outcome], *, run_id: str, max_rounds: int
+    ) -> Run[object]:
         state = State(self._plan, thaw=lambda _, body: body)
         state.fed([(slot, value, value) for slot, value in fed.items()])
-        wave = Wave(state, tried={})
-        failures: Dict[int, BuilderError] = {}
-        built: Set[int] = set()
+        ends = _Ends()
+        rounds = Rounds(state, most=max_rounds, run_id=run_id)
+        wave = Wave(state, tried=ends.tried)
+        while True:
+            rounds.begin()
+            state.touched.clear()
+            self._through(wave, state, known, ends, run_id=run_id)
+            state.touched.update(wave.left())
+            if not self._plan.loops:
+                break
+            wave = Wave(state, tried=ends.tried)
+            try:
+                if not rounds.another(wave.due):
+                    break
+            except NotSettled as error:
+                error.with_run(run_of(state, run_id=run_id, built=ends.built))
+                raise
+        run = run_of(state, run_id=run_id, built=ends.built)
+        raise_first(ends.failures, run)
+        return run
+
+    def _through(self, wave: Wave, state: State, known: Mapping[int, Outcome], ends: _Ends, *, run_id: str) -> None:
+        """Run one wave."""
         while wave.due:
             attempt = prepare(state, wave.due.popleft())
             call, versions, _ = attempt
             outcome = known.get(call) or perform(self._plan, attempt, run_id=run_id)
+            finished = not isinstance(outcome, BuilderError)
             if isinstance(outcome, BuilderError):
-                failures[call] = outcome
+                ends.failures[call], ends.tried[call] = outcome, versions
                 state.failed(call)
             else:
                 slot, value = outcome
-                state.built(call, versions, slot, value, value, False)  # noqa: FBT003  as it takes it
-                built.update(() if slot is None else (slot,))
-            wave.settle(call, finished=call not in failures)
-        state.touched = set(failures)
-        run = run_of(state, run_id=run_id, built=built)
-        raise_first(failures, run)
-        return run
+                kept = self._plan.loops and slot is not None and state.version[slot] > 0 and state.value[slot] == value
+                state.built(call, versions, slot, value, value, kept)
+                ends.failures.pop(call, None)
+                ends.built.update(() if slot is None else (slot,))
+            wave.settle(call, finished=finished)

@@ -57,7 +57,7 @@ class Call:
     produces: Tuple[int, ...]
     maybe: bool
     followers: Tuple[int, ...] = ()
-    """The calls that consume what it makes, or have it as an optional."""
+    """The calls that consume what it makes, or have it as an optional; not those that a loop leads back to."""
     plain: bool = attrs.field(init=False)
     """Whether its arguments are just what is in their slots, in order."""
     values_of: Pick = attrs.field(init=False, eq=False, repr=False)
@@ -112,6 +112,8 @@ class Plan:
     choices: Tuple[Tuple[int, int, int], ...]
     """Call, slot, and the worlds in which the call chooses that slot."""
     worlds: Worlds
+    loops: bool = False
+    """Whether builders wait for each other, through inputs."""
     refused: Optional[WorkflowError] = None
     """Why it takes no data: it stands in for that of a wrong workflow, while workflows are only checked."""
     names_of: Tuple[str, ...] = attrs.field(init=False)
@@ -124,6 +126,8 @@ class Plan:
     """By call: how many calls it follows."""
     first: Tuple[int, ...] = attrs.field(init=False)
     """The calls that follow no other."""
+    back: Tuple[Tuple[int, ...], ...] = attrs.field(init=False)
+    """By call: those that a loop leads back to, for they wait for what it makes and do not follow it."""
 
     @names_of.default
     def _names_of(self) -> Tuple[str, ...]:
@@ -152,6 +156,15 @@ class Plan:
     @first.default
     def _first(self) -> Tuple[int, ...]:
         return tuple(call for call, before in enumerate(self.waiting) if not before)
+
+    @back.default
+    def _back(self) -> Tuple[Tuple[int, ...], ...]:
+        if not self.loops:
+            return ()
+        return tuple(
+            tuple({taker for slot in call.produces for taker in self.takers[slot]} - set(call.followers))
+            for call in self.calls
+        )
 
     def names(self, slots: Sequence[int]) -> Tuple[str, ...]:
         """Return the names of data."""
@@ -241,4 +254,5 @@ def compile_plan(
         leads=tuple(leads[at] for at in ordered),
         choices=tuple((number[at], slots[key], mask) for (at, key), mask in worlds.picks.items()),
         worlds=worlds,
+        loops=survey.loops,
     )

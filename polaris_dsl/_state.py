@@ -113,7 +113,7 @@ class State:
     ) -> None:
         """Take in that a call was finished, and what it made; `kept`: equal to what was there.
 
-        It does not say which calls this touches, for those follow the call: whoever makes calls goes on to them.
+        It does not say which calls follow that: whoever makes calls goes on to them. It does where a loop leads back.
         """
         self.n += 1
         self.rested = None
@@ -121,6 +121,8 @@ class State:
         self.finished[call] = versions
         if self.raised:
             self.raised.discard(call)
+        if self.plan.loops:
+            self.touched.update(self.plan.back[call])
         before = self.made[call]
         self.made[call] = slot
         if slot is not None:

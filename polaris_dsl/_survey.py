@@ -11,6 +11,7 @@ from graphlib import CycleError
 
 from polaris_dsl._cycles import Group, groups, order
 from polaris_dsl._graph import BuilderSpec, Flaw, Graph, Item, Place
+from polaris_dsl._loops import opened
 from polaris_dsl.diagnostics import Code, Diagnostic, Text
 
 Hop = Tuple[int, int, str]
@@ -33,6 +34,8 @@ class Survey:
     ordered: Optional[Tuple[int, ...]]
     """The builders, each behind those that it waits for; None where some wait for each other."""
     cycles: Tuple[Group, ...]
+    loops: bool = False
+    """Whether builders wait for each other through inputs; `before` leaves out what leads back to where these begin."""
 
     @cached_property
     def towards(self) -> Mapping[str, Hop]:
@@ -50,6 +53,10 @@ class Survey:
         return all(spec.reads_known for spec, _ in self.flawed.values()) and not any(
             argument == "builders" for argument, _, _ in self.graph.flaws
         )
+
+    @property
+    def inputs_known(self) -> bool:
+        return not any(argument == "inputs" for argument, _, _ in self.graph.flaws)
 
     @property
     def target_known(self) -> bool:
@@ -136,8 +143,12 @@ def survey_of(graph: Graph) -> Survey:
             producers.setdefault(data, []).append(at)
     presumed = frozenset(data for spec, _ in flawed.values() for data in spec.produces)
     before = {at: {maker for data in spec.waits_for for maker in producers.get(data, ())} for at, spec in sound.items()}
+    loops = False
+    if not producers.keys().isdisjoint(graph.inputs):
+        waited, before = before, opened(before, sound, producers, fed=graph.inputs)
+        loops = before != waited
     ordered, cycles = _ordered(before)
-    return Survey(graph, sound, flawed, producers, presumed, before, ordered, cycles)
+    return Survey(graph, sound, flawed, producers, presumed, before, ordered, cycles, loops)
 
 
 def _ordered(before: Mapping[int, Set[int]]) -> Tuple[Optional[Tuple[int, ...]], Tuple[Group, ...]]:
@@ -150,11 +161,11 @@ def _ordered(before: Mapping[int, Set[int]]) -> Tuple[Optional[Tuple[int, ...]],
 def flaw_of(graph: Graph, spec: BuilderSpec, /) -> Optional[Flaw]:
     """Return what is wrong with a signature that was read, but makes no sense."""
     for data in spec.consumes:
-        if data in spec.produces:
+        if data in spec.produces and data not in graph.inputs:
             name = graph.about(data).name
             return Flaw(
                 f"{spec.name} consumes its own product {name}",
-                f"take the last one as Access[{name}], or return another data",
+                f"take the last one as Access[{name}], return another data, or list it in inputs=: that makes a loop",
             )
     takes = spec.takes
     if len(set(takes)) < len(takes):

@@ -19,6 +19,7 @@ from polaris_dsl._graph import Graph, Place
 from polaris_dsl._infer import Signature
 from polaris_dsl._one_shot import OneShot
 from polaris_dsl._plan import Plan, compile_plan, refused_plan
+from polaris_dsl._rounds import MOST, check_count
 from polaris_dsl._run import Run
 from polaris_dsl._worlds import LIMIT
 from polaris_dsl.diagnostics import Diagnostic
@@ -55,14 +56,17 @@ class Workflow(Generic[TargetT, InputT]):
         init=False, default=attrs.Factory(lambda self: OneShot(self._plan), takes_self=True)
     )
 
-    def run(self, *data: InputT) -> Run[TargetT]:
+    def run(self, *data: InputT, max_rounds: int = MOST) -> Run[TargetT]:
         """Run once, in memory and in this thread, on the data given; nothing is saved.
 
-        Returns a run that is complete, or paused and says what is missing.
+        Returns a run that is complete, or paused and says what is missing. It goes round loops `max_rounds` times, at
+        most.
 
         Raises:
             UnexpectedData: something is not an input.
             BuilderError: builders raised; the error holds the run so far.
+            NotSettled: a loop was still changing after `max_rounds`; the error holds the run so far.
+            DefinitionError: `max_rounds` is not a number from 1.
 
         Example:
             >>> import attrs
@@ -79,7 +83,9 @@ class Workflow(Generic[TargetT, InputT]):
             >>> workflow(target=Greeting, inputs=Name, builders=[greet]).run(Name("Ada")).result()
             Greeting(text='Good morning, Ada')
         """
-        return cast("Run[TargetT]", self._one_shot.run(data))
+        if max_rounds != MOST:
+            check_count(max_rounds, argument="max_rounds")
+        return cast("Run[TargetT]", self._one_shot.run(data, max_rounds=max_rounds))
 
     def replace(self, changes: Mapping[AnyBuilder, AnyBuilder], /) -> Workflow[TargetT, InputT]:
         """Return a workflow in which some builders are exchanged, checked anew; for tests. It keeps its name.

@@ -115,11 +115,13 @@ def no_producer(name: str, *, takers: Sequence[str], near: str) -> Text:
 
 def cycle(loop: Sequence[str]) -> Text:
     """A loop of builders."""
+    access = "as Access[...], which never orders or triggers"
+    inputs = "in inputs=: that makes a loop, which goes round until nothing changes"
     if len(loop) == 1:
-        return f"{loop[0]} waits for itself", "take its last product as Access[...], which never orders or triggers"
+        return f"{loop[0]} waits for itself", f"take its last product {access}, or list it {inputs}"
     return (
         f"{_both(loop)} wait for each other",
-        "break the loop: take one of its data as Access[...], which never orders or triggers",
+        f"break the loop: take one of its data {access}, or list one {inputs}",
     )
 
 

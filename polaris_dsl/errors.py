@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Mapping, Optional, Sequence, Tuple, Type, TypeVar
+from typing import Mapping, Optional, Sequence, Tuple, Type
 
 from typing_extensions import Protocol, Self
 
+from polaris_dsl._portable import T, blank, portable, raised
 from polaris_dsl.diagnostics import Diagnostic, render
-
-T = TypeVar("T")
 
 __all__ = [
     "BadRunId",
@@ -19,6 +18,7 @@ __all__ = [
     "DefinitionError",
     "HookFailed",
     "IncompleteRun",
+    "NotSettled",
     "NotWritten",
     "PolarisError",
     "RunError",
@@ -34,42 +34,15 @@ __all__ = [
 ]
 
 
-def _blank(cls: Type[PolarisError]) -> PolarisError:
-    return cls.__new__(cls)
-
-
-def _portable(value: T) -> Optional[T]:
-    """Return what pickles, or None: exceptions and data of users may not, and must not take our error with them."""
-    import pickle  # noqa: PLC0415  slow to load
-
-    try:
-        pickle.loads(pickle.dumps(value))  # noqa: S301  what was pickled just now
-    except Exception:  # noqa: BLE001  their classes may raise anything
-        return None
-    return value
-
-
-def _text_of(cause: BaseException) -> str:
-    try:
-        return str(cause)
-    except Exception:  # noqa: BLE001  an exception of a user that cannot even be told
-        return ""
-
-
-def _raised(error: BaseException) -> str:
-    cause = error.__cause__
-    return "failed" if cause is None else f"raised {': '.join(filter(None, [type(cause).__name__, _text_of(cause)]))}"
-
-
 class PolarisError(Exception):
     """The root of all errors of this library: data in attributes, told in `str()`; survives pickling with its cause."""
 
     def __reduce__(self) -> Tuple[object, ...]:
         # The state goes in after the error was made: a failure stands among its own `failures`.
-        state = {**self.__dict__, "__cause__": _portable(self.__cause__)}
+        state = {**self.__dict__, "__cause__": portable(self.__cause__)}
         if "run" in state:
-            state["run"] = _portable(state["run"])
-        return _blank, (type(self),), state
+            state["run"] = portable(state["run"])
+        return blank, (type(self),), state
 
 
 # --- definition ------------------------------------------------------------------------------------------------------
@@ -153,7 +126,7 @@ class BuilderError(RunError):
         self.failures: Tuple[BuilderError, ...] = (self,)
 
     def _what(self) -> str:
-        return f"builder {self.builder} {_raised(self)}"
+        return f"builder {self.builder} {raised(self)}"
 
     def __str__(self) -> str:
         others = [error.builder for error in self.failures if error.builder != self.builder]
@@ -212,9 +185,37 @@ class HookFailed(RunError):
     def __str__(self) -> str:
         of = "" if self.builder is None else f" of builder {self.builder}"
         return (
-            f"hook {self.hook} {_raised(self)}\n  in {self.event}{of}, in run {self.run_id!r}\n"
+            f"hook {self.hook} {raised(self)}\n  in {self.event}{of}, in run {self.run_id!r}\n"
             f"  it is strict: what was running has been committed; the next call of run({self.run_id!r}) goes on"
         )
+
+    def with_run(self, run: RunSoFar, /) -> Self:
+        """Add what is known when the call ends: the run so far."""
+        self.run = run
+        return self
+
+
+class NotSettled(RunError):
+    """A loop was still changing when a call had gone round it `max_rounds` times. What was built was kept.
+
+    Attributes:
+        run_id, rounds: the run, and how often the call went round.
+        changes: by the name of each data that still changes, in what its last two values differ: fields and types.
+        run: the run so far (None after unpickling, where its data do not pickle).
+    """
+
+    run: RunSoFar
+
+    def __init__(self, *, run_id: str, rounds: int, changes: Mapping[str, Sequence[str]]) -> None:
+        self.run_id = run_id
+        self.rounds = rounds
+        self.changes: Mapping[str, Tuple[str, ...]] = {name: tuple(changes[name]) for name in changes}
+
+    def __str__(self) -> str:
+        told = "".join(f"\n  {name}: {', '.join(fields) or 'unlike'}" for name, fields in self.changes.items())
+        what = f"run {self.run_id!r} did not settle in {self.rounds} round{'s' * (self.rounds > 1)}"
+        help_ = "builders on a loop must come to return what is there already; max_rounds= allows more rounds"
+        return f"{what}; still changing:{told}\n  {help_}"
 
     def with_run(self, run: RunSoFar, /) -> Self:
         """Add what is known when the call ends: the run so far."""

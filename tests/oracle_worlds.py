@@ -105,7 +105,7 @@ def _case(graph: Graph) -> Case:
     taken = {data for _, spec in sound for data in spec.takes}
     missing = frozenset(taken - made - set(graph.inputs) - set(graph.target))
     unmade = frozenset(set(graph.target) - made)
-    groups = tuple(_groups(sound))
+    groups = tuple(_groups(sound, graph.inputs))
     looping = [spec for at, spec in sound if any(at in group for group in groups)]
     given = set(graph.inputs) | missing | unmade
     given |= {data for spec in [*looping, *(spec for _, spec in bad)] for data in spec.produces}
@@ -126,18 +126,19 @@ def _kept(graph: Graph) -> Iterator[Listed]:
 
 
 def _is_bad(graph: Graph, spec: BuilderSpec) -> bool:
-    own = any(data in spec.produces for data in spec.consumes)
+    own = any(data in spec.produces and data not in graph.inputs for data in spec.consumes)
     twice = any(spec.takes.count(data) > 1 for data in spec.takes)
     related = any(one in graph.data[other].bases for one in spec.produces for other in spec.produces)
     return spec.flaw is not None or own or twice or related
 
 
-def _waits(later: BuilderSpec, earlier: BuilderSpec) -> bool:
-    return any(data in later.waits_for for data in earlier.produces)
+def _waits(later: BuilderSpec, earlier: BuilderSpec, inputs: Sequence[str]) -> bool:
+    return any(data in later.waits_for and data not in inputs for data in earlier.produces)
 
 
-def _groups(sound: Sequence[Listed]) -> Iterator[FrozenSet[int]]:
-    reach = {(one, other) for one, spec in sound for other, later in sound if _waits(later, spec)}
+def _groups(sound: Sequence[Listed], inputs: Sequence[str]) -> Iterator[FrozenSet[int]]:
+    """Return the builders that wait for each other through data that are not among `inputs`."""
+    reach = {(one, other) for one, spec in sound for other, later in sound if _waits(later, spec, inputs)}
     positions = [at for at, _ in sound]
     for _ in positions:
         reach |= {(a, c) for a in positions for b in positions for c in positions if {(a, b), (b, c)} <= reach}
@@ -279,20 +280,22 @@ def _ambiguous_producer(case: Case) -> Iterator[Finding]:
 def _cycle(case: Case) -> Iterator[Finding]:
     specs = dict(case.sound)
     for group in case.groups:
-        loops = shortest_loops(specs, group)
+        loops = shortest_loops(specs, group, case.graph.inputs)
         yield frozenset(
             ("cycle", specs[at].name, at, tuple(specs[one].name for one in (at, *rest))) for at, *rest in loops
         )
 
 
-def shortest_loops(specs: Mapping[int, BuilderSpec], group: AbstractSet[int]) -> List[Tuple[int, ...]]:
+def shortest_loops(
+    specs: Mapping[int, BuilderSpec], group: AbstractSet[int], inputs: Sequence[str] = ()
+) -> List[Tuple[int, ...]]:
     """Return every shortest loop of a group, each once, its first listed builder first, in the order of the data."""
     for size in range(1, len(group) + 1):
         found = []
         for members in itertools.combinations(sorted(group), size):
             for rest in itertools.permutations(members[1:]):
                 loop = (members[0], *rest)
-                if all(_waits(specs[b], specs[a]) for a, b in zip(loop, (*loop[1:], loop[0]))):
+                if all(_waits(specs[b], specs[a], inputs) for a, b in zip(loop, (*loop[1:], loop[0]))):
                     found.append(loop)
         if found:
             return found

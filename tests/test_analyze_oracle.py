@@ -222,7 +222,15 @@ def _want_more(draw: st.DrawFn, graph: Graph) -> Graph:
     return _change(draw, graph, TAKES, (wanted,)) if draw(st.booleans()) else graph
 
 
+def _close_a_loop(draw: st.DrawFn, graph: Graph) -> Graph:
+    """Let a builder wait for what is made after it, and list that as an input."""
+    later = draw(st.sampled_from([data for spec in graph.builders for data in spec.produces] or list(graph.target)))
+    graph = _change(draw, graph, ("consumes", "optionals"), (later,))
+    return attrs.evolve(graph, inputs=tuple(dict.fromkeys((*graph.inputs, later))))
+
+
 SLIPS = (
+    _close_a_loop,
     _forget,
     _take_anything,
     _wait_for_later,

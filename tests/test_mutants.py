@@ -25,6 +25,7 @@ STRAIGHT = "tests/test_one_shot.py -k 'not ten_thousand and not random'"
 EXPRESS = "tests/test_express.py"
 GROUPS = "tests/test_groups.py"
 GRAPHS = "tests/test_analyze_oracle.py"
+ROUNDS = "tests/test_loops.py"
 
 OF_A_RUN: List[Mutant] = [
     (
@@ -133,6 +134,23 @@ OF_A_GRAPH: List[Mutant] = [
         "for first, second in combinations(makers, 2):",
         "for first, second in ():",
     ),
+]
+
+OF_LOOPS: List[Mutant] = [
+    ("an own product is bad though it is fed", "_survey.py", " and data not in graph.inputs:", ":"),
+    ("a loop leads back", "_loops.py", "if data not in inputs or", "if True or"),
+    ("every edge through an input leads back", "_loops.py", " or at not in group or group[at] != group.get(maker)", ""),
+]
+
+OF_ROUNDS: List[Mutant] = [
+    ("nothing comes back", "_state.py", "self.touched.update(self.plan.back[call])", "pass"),
+    (
+        "one round more is allowed",
+        "_rounds.py",
+        "        if self._count == self._most:\n            raise",
+        "        if self._count > self._most:\n            raise",
+    ),
+    ("an equal product goes round in memory", "_one_shot.py", "value, value, kept)", "value, value, False)"),
 ]
 
 OF_STRAIGHT_CODE: List[Mutant] = [
@@ -290,6 +308,8 @@ OF_THE_CORE: List[Tuple[Mutant, str]] = [
 CASES = [
     *((mutant, RUNS) for mutant in OF_A_RUN),
     *((mutant, GRAPHS) for mutant in OF_A_GRAPH),
+    *((mutant, GRAPHS) for mutant in OF_LOOPS),
+    *((mutant, ROUNDS) for mutant in OF_ROUNDS),
     *((mutant, STRAIGHT) for mutant in OF_STRAIGHT_CODE),
     *OF_THE_CORE,
 ]

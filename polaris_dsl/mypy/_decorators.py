@@ -114,7 +114,9 @@ def _tell(shown: str, wrapped: _Wrapped, *, at: Context, api: CheckerPluginInter
     data = Data()
     if wrapped.refused is None:
         spec = read(shown, wrapped.call, defined=wrapped.defined, data=data).spec
-        flaw = spec.flaw or flaw_of(Graph("", target=(), inputs=(), builders=(), data=data.specs), spec)
+        # What it consumes may be an input, which makes a loop of its own product: that is for the workflow to judge.
+        alone = Graph("", target=(), inputs=spec.consumes, builders=(), data=data.specs)
+        flaw = spec.flaw or flaw_of(alone, spec)
     else:
         flaw = _flaws.named(shown, wrapped.refused)
     if flaw is None or flaw == UNREAD:
