@@ -24,6 +24,7 @@ from polaris_dsl.errors import (
     WrongProduct,
     WrongWorkflow,
 )
+from polaris_dsl.retry import Retry
 from polaris_dsl.stores import FileStore, MemoryStore
 
 __all__ = [
@@ -42,6 +43,7 @@ __all__ = [
     "MemoryStore",
     "NotWritten",
     "PolarisError",
+    "Retry",
     "Run",
     "RunError",
     "RunLocked",
