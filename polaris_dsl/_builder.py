@@ -11,7 +11,7 @@ import attrs
 from typing_extensions import Annotated, Concatenate, ParamSpec, Self, final
 
 from polaris_dsl._graph import Place
-from polaris_dsl._options import Options, checked_at_most_once, checked_retry, options_of, seconds
+from polaris_dsl._options import checked_at_most_once, checked_retry, seconds
 from polaris_dsl.errors import DefinitionError
 from polaris_dsl.retry import Retry
 
@@ -139,10 +139,6 @@ class Builder(Generic[P, R]):
     def place(self) -> Place:
         """Where the function is written, as far as that can be told."""
         return place_of(self.function)
-
-    @property
-    def _options(self) -> Options:
-        return options_of(self.function, timeout_s=self.timeout_s, retry=self.retry, at_most_once=self.at_most_once)
 
 
 def place_of(function: object, /) -> Place:

@@ -8,6 +8,8 @@ import attrs
 
 from polaris_dsl._cycles import order
 from polaris_dsl._graph import Graph, Place
+from polaris_dsl._loops import edges_of
+from polaris_dsl._options import NO_OPTIONS, Options
 from polaris_dsl._worlds import Worlds, judge, leading
 from polaris_dsl.errors import WorkflowError
 
@@ -44,7 +46,8 @@ class Call:
     produces: Tuple[int, ...]
     maybe: bool
     followers: Tuple[int, ...] = ()
-    """The calls that consume what it makes, or have it as an optional."""
+    """The calls that consume what it makes, or have it as an optional; not those that a loop leads back to."""
+    options: Options = NO_OPTIONS
 
 
 @attrs.frozen
@@ -75,6 +78,10 @@ class Plan:
     choices: Tuple[Tuple[int, int, int], ...]
     """Call, slot, and the worlds in which the call chooses that slot."""
     worlds: Worlds
+    loops: bool = False
+    """Whether builders wait for each other, through inputs."""
+    transient: FrozenSet[int] = frozenset()
+    """The slots of what lives within one call and is never written to a store."""
     refused: Optional[WorkflowError] = None
     """Why it takes no data: it stands in for that of a wrong workflow, while workflows are only checked."""
 
@@ -91,6 +98,7 @@ class Part:
     place: Place
     arguments: Sequence[Tuple[Optional[str], object, Optional[str]]]
     """Key of the data (None: the context), default, keyword."""
+    options: Options = NO_OPTIONS
 
 
 def refused_plan(error: WorkflowError, /) -> Plan:
@@ -107,7 +115,8 @@ def compile_plan(graph: Graph, parts: Sequence[Part], *, types: Mapping[str, typ
     for at, spec in listed.items():
         for key in spec.produces:
             producers.setdefault(key, []).append(at)
-    before = {at: {p for key in spec.waits_for for p in producers.get(key, ())} for at, spec in listed.items()}
+    edges, loops = edges_of(listed, producers, inputs=graph.inputs)
+    before = {at: {maker for maker, _, _ in into} for at, into in edges.items()}
     ordered = order(before)
     number = {at: position for position, at in enumerate(ordered)}
     followers: Dict[int, List[int]] = {at: [] for at in ordered}
@@ -137,6 +146,7 @@ def compile_plan(graph: Graph, parts: Sequence[Part], *, types: Mapping[str, typ
                 produces=tuple(slots[key] for key in spec.produces),
                 maybe=spec.maybe,
                 followers=tuple(followers[at]),
+                options=part.options,
             )
         )
     return Plan(
@@ -155,4 +165,6 @@ def compile_plan(graph: Graph, parts: Sequence[Part], *, types: Mapping[str, typ
         leads=tuple(leads[at] for at in ordered),
         choices=tuple((number[at], slots[key], mask) for (at, key), mask in worlds.picks.items()),
         worlds=worlds,
+        loops=loops,
+        transient=frozenset(slots[key] for key in graph.transient),
     )

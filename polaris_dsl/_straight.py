@@ -10,6 +10,7 @@ from typing import Callable, Dict, Optional, Tuple, cast
 
 import attrs
 
+from polaris_dsl._options import NO_OPTIONS
 from polaris_dsl._plan import Call, Plan, Values
 
 
@@ -45,8 +46,10 @@ def straight(plan: Plan, /) -> Optional[Straight]:
     """Compile a plan for runs that are fed all that is consumed; None if straight code cannot do what it means.
 
     That is where a data has several makers or is also fed (who made it must be known), and where a builder takes its
-    `Context` or has accesses (which show versions, and the order of builders).
+    `Context` or has accesses (which show versions, and the order of builders), or is called with options.
     """
+    if plan.loops or any(call.options is not NO_OPTIONS for call in plan.calls):
+        return None
     made = [slot for call in plan.calls for slot in call.produces]
     plain = all(argument.slot in call.waits_for for call in plan.calls for argument in call.arguments)
     if not plain or len(set(made)) < len(made) or not set(made).isdisjoint(plan.inputs):

@@ -44,6 +44,10 @@ class Survey:
         )
 
     @property
+    def inputs_known(self) -> bool:
+        return not any(argument == "inputs" for argument, _, _ in self.graph.flaws)
+
+    @property
     def target_known(self) -> bool:
         return not any(argument == "target" for argument, _, _ in self.graph.flaws)
 
@@ -130,7 +134,12 @@ def survey_of(graph: Graph) -> Survey:
         for data in dict.fromkeys(spec.takes):
             takers.setdefault(data, []).append(at)
     presumed = frozenset(data for spec, _ in flawed.values() for data in spec.produces)
-    before = {at: {maker for data in spec.waits_for for maker in producers.get(data, ())} for at, spec in sound.items()}
+    # What goes through an input is a loop that can begin there.
+    fed = frozenset(graph.inputs)
+    before = {
+        at: {maker for data in spec.waits_for if data not in fed for maker in producers.get(data, ())}
+        for at, spec in sound.items()
+    }
     return Survey(graph, sound, flawed, producers, takers, presumed, groups(before), _towards(graph, sound, producers))
 
 
@@ -142,11 +151,11 @@ def same_everywhere(spec: BuilderSpec) -> BuilderSpec:
 def flaw_of(graph: Graph, spec: BuilderSpec, /) -> Optional[Flaw]:
     """Return what is wrong with a signature that was read, but makes no sense."""
     for data in spec.consumes:
-        if data in spec.produces:
+        if data in spec.produces and data not in graph.inputs:
             name = graph.about(data).name
             return Flaw(
                 f"{spec.name} consumes its own product {name}",
-                f"take the last one as Access[{name}], or return another data",
+                f"take the last one as Access[{name}], return another data, or list it in inputs=: that makes a loop",
             )
     for data in spec.takes:
         if spec.takes.count(data) > 1:

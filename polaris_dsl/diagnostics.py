@@ -16,6 +16,7 @@ Code = Literal[
     "bad-name",
     "bad-target",
     "bad-input",
+    "bad-transient",
     "bad-builder",
     "duplicate-builder",
     "name-clash",
@@ -26,6 +27,8 @@ Code = Literal[
     "unreachable-target",
     "dead-end",
     "unreachable-builder",
+    "transient-needed-later",
+    "over-budget",
     "unused-input",
 ]
 """The codes, in the order in which diagnostics are told: causes before consequences."""
@@ -34,16 +37,19 @@ CATALOGUE: Mapping[Code, str] = {
     "bad-name": "the name of the workflow cannot be a directory",
     "bad-target": "the target is not data",
     "bad-input": "an input is not data",
+    "bad-transient": "what is transient is no data of the workflow, or is its target",
     "bad-builder": "a signature that cannot be read",
     "duplicate-builder": "the same builder, or two of one name, listed twice",
     "name-clash": "two data of one name",
     "missing-data": "a data is taken that is neither an input nor produced by any listed builder",
     "no-producer": "no listed builder produces the target",
-    "cycle": "builders wait for each other",
+    "cycle": "builders wait for each other, and no input is on the loop",
     "ambiguous-producer": "in some world two builders can both produce the same data",
     "unreachable-target": "in no world is the target available",
     "dead-end": "a choice after which the target can never be available",
     "unreachable-builder": "in no world are the builder's consumes all available",
+    "transient-needed-later": "a builder may run only in a later call than the one that a transient data lives in",
+    "over-budget": "a workflow has less time than the builders on the way to its target may take",
     "unused-input": "no builder takes an input",
 }
 """What each code means, in half a sentence."""
@@ -141,11 +147,13 @@ def no_producer(name: str, *, takers: Sequence[str], near: str) -> Text:
 
 def cycle(loop: Sequence[str]) -> Text:
     """A loop of builders."""
+    access = "as Access[...], which never orders or triggers"
+    inputs = "in inputs=: that makes a loop, which goes round until nothing changes"
     if len(loop) == 1:
-        return f"{loop[0]} waits for itself", "take its last product as Access[...], which never orders or triggers"
+        return f"{loop[0]} waits for itself", f"take its last product {access}, or list it {inputs}"
     return (
         f"{_both(loop)} wait for each other",
-        "break the loop: take one of its data as Access[...], which never orders or triggers",
+        f"break the loop: take one of its data {access}, or list one {inputs}",
     )
 
 
@@ -182,6 +190,44 @@ def unreachable_builder(name: str, *, conflict: Sequence[str]) -> Text:
     return (
         f"{name} can never run: it consumes {_both(conflict)}, which no choice of alternatives makes together",
         "take one of them as an optional, split the builder, or remove it",
+    )
+
+
+def transient_target(name: str, *, rest: Sequence[str]) -> Text:
+    """A target that is forgotten when its call ends."""
+    return (
+        f"the target {name} cannot be transient: a run would not know any more that it is complete",
+        f"remove it ({_transient(rest)})",
+    )
+
+
+def transient_nowhere(name: str, *, rest: Sequence[str], near: str) -> Text:
+    """A transient data that no builder and no caller has."""
+    return (
+        f"the transient {name} is neither an input nor produced by any listed builder",
+        near or f"remove it ({_transient(rest)}), or list what makes or takes it",
+    )
+
+
+def _transient(rest: Sequence[str]) -> str:
+    return f"transient={' | '.join(rest)}" if rest else "leave out transient="
+
+
+def transient_needed_later(name: str, *, taker: str, role: str, late: str, first: str, makes: bool, note: str) -> Text:
+    """A transient data that is gone when its taker can run at last."""
+    verb = "made" if makes else "taken"
+    return (
+        f"{taker} {_ROLES[role].format(name)}, which is gone if the run pauses for {late} after {first} has {verb} it",
+        f"let {first} wait for {late} too, or let it return what {taker} needs as a data that is not transient{note}",
+    )
+
+
+def over_budget(budget: str, *, total: str, times: Sequence[Tuple[str, str]], note: str) -> Text:
+    """A workflow whose builders may keep to their time limits, and yet not to its own."""
+    told = " + ".join(f"{builder} {time} s" for builder, time in times)
+    return (
+        f"timeout_s is {budget} s, but the builders on the way to the target may take {total} s",
+        f"give the workflow timeout_s={total} or more, or its builders less: {told}{note}",
     )
 
 
