@@ -111,6 +111,7 @@ def _calls_of(survey: Survey, order: Sequence[int], takers: Mapping[str, Sequenc
     graph = survey.graph
     concerned = [at for data, able in takers.items() for at in (*survey.producers.get(data, ()), *able)]
     asked = dict.fromkeys(data for at in concerned for data in survey.sound[at].produces)
+    asked.update((data, None) for data in graph.inputs if data in survey.producers)  # its maker may stand in for it
     worlds = judge(survey.sound, order, given=frozenset(graph.inputs), target=tuple(asked))
     edges, _ = edges_of(survey.sound, survey.producers, inputs=graph.inputs)
     after: Dict[int, List[Edge]] = {}

@@ -11,8 +11,8 @@ import attrs
 from polaris_dsl._graph import BuilderSpec, Graph, Item, Place
 
 Mark = Tuple[str, str, Item, Tuple[str, ...]]
-"""Code, subject and item of a diagnostic; then the choices of a dead end (builder, data ...), the loop of a cycle, or the
-builders of a critical path."""
+"""Code, subject and item of a diagnostic; then the choices of a dead end (builder, data ...), or the builders of a loop
+or of a critical path."""
 
 Finding = FrozenSet[Mark]
 """One expected diagnostic: any of these marks will do, since ties may be broken either way."""
@@ -66,7 +66,7 @@ class Case:
 
 def expected(graph: Graph) -> Tuple[Finding, ...]:
     """Return every diagnostic that `graph` must get, in no order; its target must not be empty."""
-    case = _case(graph)
+    case = case_of(graph)
     findings: List[Finding] = []
     for rule in RULES:
         findings.extend(rule(case))
@@ -99,7 +99,7 @@ def told_finding(finding: Finding) -> str:
 # --- what the rules look at ------------------------------------------------------------------------------------------
 
 
-def _case(graph: Graph) -> Case:
+def case_of(graph: Graph) -> Case:
     kept = tuple(_kept(graph))
     bad = tuple((at, spec) for at, spec in kept if _is_bad(graph, spec))
     sound = tuple((at, spec) for at, spec in kept if not _is_bad(graph, spec))
@@ -366,7 +366,7 @@ Hop = Tuple[int, str, int]
 """A builder, what it makes, and a builder that waits for it."""
 
 
-def _hops(case: Case) -> FrozenSet[Hop]:
+def hops_of(case: Case) -> FrozenSet[Hop]:
     """Return who hands what on to whom, but for what leads back to an input that a loop goes through."""
     loops = tuple(_groups(case.sound))
     return frozenset(
@@ -385,7 +385,7 @@ def first_calls(case: Case) -> Iterator[AbstractSet[str]]:
 
 def _transient_needed_later(case: Case) -> Iterator[Finding]:
     if _is_whole(case):
-        hops = _hops(case)
+        hops = hops_of(case)
         for data in case.graph.transient:
             for at, spec in case.sound:
                 if data in spec.waits_for and any(lost(case, hops, data, at, fed) for fed in first_calls(case)):
@@ -440,8 +440,8 @@ def _time(spec: BuilderSpec) -> Fraction:
 
 def _ways(case: Case, picks: Mapping[int, str]) -> Iterator[Tuple[int, ...]]:
     """Return every path of one world that begins with a builder that has a time limit and ends at the target."""
-    hops = _hops(case)
-    ways = [(at,) for at, data in picks.items() if data in case.graph.target]
+    hops = hops_of(case)
+    ways: List[Tuple[int, ...]] = [(at,) for at, data in picks.items() if data in case.graph.target]
     for way in ways:  # grows while it is walked
         ways += [(a, *way) for a, data, b in hops if b == way[0] and picks.get(a) == data]
     return (way for way in ways if dict(case.sound)[way[0]].timeout_s is not None)

@@ -7,25 +7,28 @@ import os
 import pathlib
 import subprocess
 import sys
+from itertools import combinations
 from random import Random
 from typing import Counter, Dict, List, Sequence, Tuple
 
 import attrs
 import pytest
-from hypothesis import HealthCheck, event, example, given, settings
+from hypothesis import HealthCheck, assume, event, example, given, settings
 from hypothesis import strategies as st
 
 from polaris_dsl._analyze import analyze
 from polaris_dsl._graph import Argument, BuilderSpec, DataSpec, Flaw, Graph, Place
 from polaris_dsl.diagnostics import Diagnostic
-from tests.oracle_worlds import Mark, disagreement, expected
+from tests.oracle_worlds import Mark, case_of, disagreement, expected, first_calls, hops_of, lost
 from tests.test_oracle_itself import HAND_MADE, sketch
 
 EXAMPLES = int(os.environ.get("POLARIS_EXAMPLES", "1500"))
 """How many random graphs are compared; for the long form, POLARIS_EXAMPLES=100000."""
 
 thorough = settings(
-    max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
+    max_examples=EXAMPLES,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],
 )
 quick = settings(thorough, max_examples=EXAMPLES // 5)
 
@@ -241,7 +244,7 @@ def _feed_a_product(draw: st.DrawFn, graph: Graph) -> Graph:
 def _keep_briefly(draw: st.DrawFn, graph: Graph) -> Graph:
     keys = st.sampled_from([key for spec in graph.builders for key in spec.takes] or list(graph.data))
     anything = st.sampled_from(list(graph.data))
-    chosen = draw(st.lists(anything if not draw(st.integers(0, 9)) else keys, min_size=1, max_size=2, unique=True))
+    chosen = draw(st.lists(draw(st.sampled_from((anything, keys))), min_size=1, max_size=2, unique=True))
     graph = attrs.evolve(graph, transient=tuple(chosen))
     if draw(st.booleans()):
         graph = _change(draw, graph, ("consumes", "consumes", "optionals"), tuple(chosen))
@@ -256,6 +259,21 @@ def _answer_later(draw: st.DrawFn, graph: Graph) -> Graph:
     return _change(draw, attrs.evolve(graph, inputs=inputs), ("consumes",), (late,))
 
 
+def _need_after_a_pause(draw: st.DrawFn, graph: Graph) -> Graph:
+    """Let a builder need an input that comes later, and keep for one call only what it takes besides."""
+    able = [at for at, spec in enumerate(graph.builders) if spec.consumes]
+    late = next((key for key in reversed(KEYS) if key not in graph.inputs), None)
+    if not able or late is None:
+        return graph
+    at = draw(st.sampled_from(able))
+    spec = graph.builders[at]
+    kept = draw(st.sampled_from((spec.consumes[0], spec.consumes[-1], graph.inputs[0] if graph.inputs else late)))
+    for data in (late, kept):
+        spec = spec if data in (*spec.takes, *spec.produces) else _with(spec, "consumes", data)
+    graph = attrs.evolve(_with_builder(graph, at, spec), inputs=(*graph.inputs, late))
+    return attrs.evolve(graph, transient=tuple(dict.fromkeys((*graph.transient, kept))))
+
+
 def _limit(draw: st.DrawFn, graph: Graph) -> Graph:
     times = st.sampled_from((None, None, 0.1, 0.2, 0.3, 1.0, 2.0, 2.5))
     builders = tuple(attrs.evolve(spec, timeout_s=draw(times)) for spec in graph.builders)
@@ -263,7 +281,16 @@ def _limit(draw: st.DrawFn, graph: Graph) -> Graph:
     return attrs.evolve(graph, builders=builders, timeout_s=draw(st.sampled_from(limits)))
 
 
-TERMS = (_close_a_loop, _feed_a_product, _keep_briefly, _keep_briefly, _answer_later, _limit, _limit)
+TERMS = (
+    _close_a_loop,
+    _feed_a_product,
+    _keep_briefly,
+    _answer_later,
+    _need_after_a_pause,
+    _need_after_a_pause,
+    _limit,
+    _limit,
+)
 
 SLIPS = (
     _forget,
@@ -290,7 +317,7 @@ def workflows(draw: st.DrawFn) -> Graph:
     for _ in range(draw(st.sampled_from((0, 0, 1, 2)))):
         _take_more(draw, flow)
     graph = _finished(draw, flow)
-    terms = draw(st.sampled_from((0, 0, 0, 0, 1, 1, 2, 3)))
+    terms = draw(st.sampled_from((0, 0, 0, 1, 1, 2, 2, 3)))
     for slip in [
         *(draw(st.sampled_from(TERMS)) for _ in range(terms)),
         *(
@@ -394,6 +421,23 @@ def test_random_graphs_have_every_code_in_a_decent_share() -> None:
 
     count()
     assert [(code, counts[code]) for code, share in SHARES.items() if counts[code] < share * counts["drawn"]] == []
+
+
+@settings(thorough, max_examples=EXAMPLES // 15)
+@given(workflows())
+def test_that_all_inputs_come_but_one_stands_for_every_way_to_feed_them_in_two_calls(graph: Graph) -> None:
+    made = {data for spec in graph.builders for data in spec.produces}
+    assume(not made.intersection(graph.inputs))
+    codes = {code for finding in expected(graph) for code, *_ in finding}
+    assume(graph.transient and codes <= {"transient-needed-later", "unused-input", "over-budget"})
+    case = case_of(graph)
+    hops = hops_of(case)
+    some = [set(fed) for size in range(len(graph.inputs)) for fed in combinations(graph.inputs, size)]
+    for data in graph.transient:
+        for at, spec in case.sound:
+            if data in spec.waits_for:
+                told = any(lost(case, hops, data, at, fed) for fed in first_calls(case))
+                assert told == any(lost(case, hops, data, at, fed) for fed in some)
 
 
 # --- without the brute force -----------------------------------------------------------------------------------------
