@@ -31,6 +31,7 @@ NAMES: Dict[str, List[str]] = {
         "MemoryStore",
         "NotWritten",
         "PolarisError",
+        "Retry",
         "Run",
         "RunError",
         "RunLocked",
@@ -70,6 +71,7 @@ NAMES: Dict[str, List[str]] = {
         "WrongProduct",
         "WrongWorkflow",
     ],
+    "polaris_dsl.retry": ["Retry"],
     "polaris_dsl.stores": [
         "Built",
         "Failed",

@@ -23,7 +23,10 @@ from polaris_dsl.mypy._failsoft import soft
 from polaris_dsl.mypy._report import CODES
 
 _ROOT = Path(__file__).parent.parent
-_JUDGES = ("_graph", "diagnostics", "_flaws", "_cycles", "_near", "_survey", "_worlds", "_analyze")
+_JUDGES = (
+    *("_graph", "diagnostics", "_flaws", "_cycles", "_near", "_survey", "_worlds", "_loops", "_budget", "_transient"),
+    "_analyze",
+)
 """The modules whose change may change a verdict, besides those of this package."""
 
 
