@@ -132,7 +132,7 @@ def workflow(
     target: TypeForm[TargetT],
     builders: Sequence[AnyBuilder],
     name: Optional[str] = None,
-    transient: Optional[TypeForm[object]] = None,
+    transient: TypeForm[object] = ...,
     timeout_s: Optional[float] = None,
 ) -> Workflow[TargetT, Never]: ...
 @overload
@@ -142,7 +142,7 @@ def workflow(
     inputs: TypeForm[InputT],
     builders: Sequence[AnyBuilder],
     name: Optional[str] = None,
-    transient: Optional[TypeForm[object]] = None,
+    transient: TypeForm[object] = ...,
     timeout_s: Optional[float] = None,
 ) -> Workflow[TargetT, InputT]: ...
 def workflow(
