@@ -20,8 +20,20 @@ from polaris_dsl._survey import Survey
 from polaris_dsl._worlds import Worlds, judge
 from polaris_dsl.diagnostics import Diagnostic
 
-Way = Tuple[Tuple[int, str], ...]
-"""Builders and what each of them makes for the next, up to the target."""
+
+@attrs.frozen
+class _Way:
+    """A builder, what it makes for the next, and how it goes on from there, up to the target."""
+
+    first: int
+    makes: str
+    rest: Optional[_Way]
+
+    def __iter__(self) -> Iterator[Tuple[int, str]]:
+        step: Optional[_Way] = self
+        while step is not None:
+            yield step.first, step.makes
+            step = step.rest
 
 
 def over_budget(survey: Survey, walk: Sequence[int]) -> Iterator[Diagnostic]:
@@ -41,7 +53,7 @@ def over_budget(survey: Survey, walk: Sequence[int]) -> Iterator[Diagnostic]:
         yield _told(survey, way, times, budget=budget, note=worlds.note)
 
 
-def _told(survey: Survey, way: Way, times: Mapping[int, Decimal], *, budget: Decimal, note: str) -> Diagnostic:
+def _told(survey: Survey, way: _Way, times: Mapping[int, Decimal], *, budget: Decimal, note: str) -> Diagnostic:
     timed = [at for at, _ in way if times[at]]
     text = say.over_budget(
         _shown(budget),
@@ -85,33 +97,32 @@ class _Search:
     times: Mapping[int, Decimal]
     most: Mapping[int, Decimal]
     worlds: Worlds
-    _open: List[Tuple[Decimal, int, int, Decimal, int, Way]] = attrs.field(factory=list)
-    """The most that it can come to (negative), its length, a number; its cost, its worlds, the path."""
+    _open: List[Tuple[Decimal, int, Decimal, int, _Way]] = attrs.field(factory=list)
+    """The most that it can come to (negative), a number, by which the first found comes first, cost, worlds, path."""
     _count: Iterator[int] = attrs.field(factory=count)
     _seen: Dict[int, int] = attrs.field(factory=dict)
     """For each builder, the worlds in which a path from it was looked at: no later one is longer there."""
 
-    def longest(self, budget: Decimal) -> Optional[Way]:
+    def longest(self, budget: Decimal) -> Optional[_Way]:
         """Return the longest path, or None if it is within the budget."""
         for data in self.survey.graph.target:
             for maker in self.survey.producers.get(data, ()):
-                self._push(maker, data, cost=Decimal(0), mask=self.worlds.every, way=())
+                self._push(maker, data, cost=Decimal(0), mask=self.worlds.every, rest=None)
         while self._open and -self._open[0][0] > budget:
-            negative, _, _, cost, mask, way = heappop(self._open)
-            first = way[0][0]
+            negative, _, cost, mask, way = heappop(self._open)
             if -negative == cost:
                 return way
-            mask &= ~self._seen.get(first, 0)
-            self._seen[first] = self._seen.get(first, 0) | mask
+            mask &= ~self._seen.get(way.first, 0)
+            self._seen[way.first] = self._seen.get(way.first, 0) | mask
             self._put(cost, cost, mask, way)  # it may begin here
-            for maker, data, _ in self.edges[first]:
-                self._push(maker, data, cost=cost, mask=mask, way=way)
+            for maker, data, _ in self.edges[way.first]:
+                self._push(maker, data, cost=cost, mask=mask, rest=way)
         return None
 
-    def _push(self, maker: int, data: str, *, cost: Decimal, mask: int, way: Way) -> None:
+    def _push(self, maker: int, data: str, *, cost: Decimal, mask: int, rest: Optional[_Way]) -> None:
         mask &= self.worlds.produced(maker, data)
-        self._put(cost + self.most[maker], cost + self.times[maker], mask, ((maker, data), *way))
+        self._put(cost + self.most[maker], cost + self.times[maker], mask, _Way(maker, data, rest))
 
-    def _put(self, limit: Decimal, cost: Decimal, mask: int, way: Way) -> None:
+    def _put(self, limit: Decimal, cost: Decimal, mask: int, way: _Way) -> None:
         if self.worlds.possible(mask):
-            heappush(self._open, (-limit, len(way), next(self._count), cost, mask, way))
+            heappush(self._open, (-limit, next(self._count), cost, mask, way))
