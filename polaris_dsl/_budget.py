@@ -30,10 +30,10 @@ class _Way:
     rest: Optional[_Way]
 
     def __iter__(self) -> Iterator[Tuple[int, str]]:
-        step: Optional[_Way] = self
-        while step is not None:
-            yield step.first, step.makes
-            step = step.rest
+        way: Optional[_Way] = self
+        while way is not None:
+            yield way.first, way.makes
+            way = way.rest
 
 
 def over_budget(survey: Survey, walk: Sequence[int]) -> Iterator[Diagnostic]:

@@ -65,9 +65,9 @@ OF_A_RUN: List[Mutant] = [
     ),
     (
         "optionals do not order",
-        "_plan.py",
-        "for key in spec.waits_for for p in producers.get(key, ())",
-        "for key in spec.consumes for p in producers.get(key, ())",
+        "_loops.py",
+        "for data in spec.waits_for for maker",
+        "for data in spec.consumes for maker",
     ),
     ("a builder does not wait for what is upstream", "_wave.py", "self._waiting[follower] += 1", "pass"),
     (
@@ -112,8 +112,8 @@ OF_A_GRAPH: List[Mutant] = [
     (
         "accesses make cycles",
         "_survey.py",
-        "for data in spec.waits_for for maker",
-        "for data in spec.takes for maker",
+        "for data in spec.waits_for if data not in fed",
+        "for data in spec.takes if data not in fed",
     ),
     ("what follows from a cycle is told too", "_analyze.py", "*absent, *looped}", "*absent}"),
     ("joins off the way are not judged", "_worlds.py", "asked.extend(_joins(builders, order, given=given))", "pass"),
@@ -126,6 +126,36 @@ OF_A_GRAPH: List[Mutant] = [
         "for first, second in combinations(makers, 2):",
         "for first, second in ():",
     ),
+]
+
+OF_LOOPS_AND_LIMITS: List[Mutant] = [
+    ("an input makes no loop of a cycle", "_survey.py", " if data not in fed for maker", " for maker"),
+    ("an own product is bad though it is fed", "_survey.py", " and data not in graph.inputs:", ":"),
+    ("a loop leads back", "_loops.py", "for edge in into if edge not in back", "for edge in into"),
+    ("every edge through an input leads back", "_loops.py", " and group[maker] == group.get(taker)", ""),
+    ("nothing needs to wait", "_transient.py", " & ~before[at]):", "):"),
+    ("what waits may have been there before", "_transient.py", "before[first] & worlds", "worlds"),
+    ("an earlier taker need not lead on", "_transient.py", "self._led(first).get(at, 0)", "worlds.every"),
+    ("a maker is no witness", "_transient.py", "worlds.produced(first, data) if first", "0 if first"),
+    ("a taker is no witness", "_transient.py", "able if data in graph.inputs else ()", "()"),
+    (
+        "who makes an input does not matter",
+        "_transient.py",
+        "for data in graph.inputs if data in survey",
+        "for data in () if data in survey",
+    ),
+    ("an optional is no taker", "_transient.py", "if data in spec.waits_for] for", "if data in spec.consumes] for"),
+    ("one walk is enough", "_transient.py", "again = again or mask", "again = False and mask"),
+    (
+        "a target may be transient",
+        "_analyze.py",
+        "        if data in graph.target:\n            text = say.transient",
+        "        if False:\n            text = say.transient",
+    ),
+    ("a path goes through several worlds", "_budget.py", "mask &= self.worlds.produced(maker, data)", "pass"),
+    ("times are binary", "_budget.py", "Decimal(repr(seconds))", "Decimal(seconds)"),
+    ("the path is not the longest", "_budget.py", "(-limit, next", "(-cost, next"),
+    ("any time is too long", "_budget.py", "-self._open[0][0] > budget", "-self._open[0][0] > 0"),
 ]
 
 OF_STRAIGHT_CODE: List[Mutant] = [
@@ -145,6 +175,7 @@ OF_STRAIGHT_CODE: List[Mutant] = [
 CASES = [
     *((mutant, RUNS) for mutant in OF_A_RUN),
     *((mutant, GRAPHS) for mutant in OF_A_GRAPH),
+    *((mutant, GRAPHS) for mutant in OF_LOOPS_AND_LIMITS),
     *((mutant, STRAIGHT) for mutant in OF_STRAIGHT_CODE),
 ]
 
