@@ -30,6 +30,19 @@ def edges_of(
     return edges, bool(back)
 
 
+def before_of(
+    builders: Mapping[int, BuilderSpec], producers: Mapping[str, Sequence[int]], *, inputs: Sequence[str]
+) -> Tuple[Dict[int, Set[int]], bool]:
+    """Return, for each builder, those that it follows in a plan, and whether there are loops."""
+    if any(data in producers for data in inputs):
+        edges, loops = edges_of(builders, producers, inputs=inputs)
+        return {at: {maker for maker, _, _ in into} for at, into in edges.items()}, loops
+    every = {
+        at: {maker for data in spec.waits_for for maker in producers.get(data, ())} for at, spec in builders.items()
+    }
+    return every, False
+
+
 def _back(edges: Mapping[int, Sequence[Edge]], inputs: FrozenSet[str]) -> FrozenSet[Edge]:
     before: Dict[int, Set[int]] = {at: {maker for maker, _, _ in into} for at, into in edges.items()}
     group = {at: number for number, found in enumerate(groups(before)) for at in found.members}

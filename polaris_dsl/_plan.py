@@ -8,7 +8,7 @@ import attrs
 
 from polaris_dsl._cycles import order
 from polaris_dsl._graph import Graph, Place
-from polaris_dsl._loops import edges_of
+from polaris_dsl._loops import before_of
 from polaris_dsl._options import NO_OPTIONS, Options
 from polaris_dsl._worlds import Worlds, judge, leading
 from polaris_dsl.errors import WorkflowError
@@ -115,8 +115,7 @@ def compile_plan(graph: Graph, parts: Sequence[Part], *, types: Mapping[str, typ
     for at, spec in listed.items():
         for key in spec.produces:
             producers.setdefault(key, []).append(at)
-    edges, loops = edges_of(listed, producers, inputs=graph.inputs)
-    before = {at: {maker for maker, _, _ in into} for at, into in edges.items()}
+    before, loops = before_of(listed, producers, inputs=graph.inputs)
     ordered = order(before)
     number = {at: position for position, at in enumerate(ordered)}
     followers: Dict[int, List[int]] = {at: [] for at in ordered}

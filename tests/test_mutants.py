@@ -66,8 +66,8 @@ OF_A_RUN: List[Mutant] = [
     (
         "optionals do not order",
         "_loops.py",
-        "for data in spec.waits_for for maker",
-        "for data in spec.consumes for maker",
+        "{maker for data in spec.waits_for for maker",
+        "{maker for data in spec.consumes for maker",
     ),
     ("a builder does not wait for what is upstream", "_wave.py", "self._waiting[follower] += 1", "pass"),
     (
