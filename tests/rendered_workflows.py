@@ -686,7 +686,7 @@ def programs(draw: st.DrawFn) -> Program:
         whole=not random.randint(0, 4),
         name=random.choice(("", "", "card-payment")),
     )
-    terms = random.choices(TERMS, k=random.choice((0, 0, 0, 1, 1, 2)))
+    terms = random.choices(TERMS, k=random.choice((0, 0, 0, 0, 1, 1, 2)))
     for slip in [*terms, *random.choices(SLIPS, k=random.choice((0, 0, 0, 0, 0, 1, 1, 1, 2)))]:
         program = attrs.evolve(slip(random, program), slips=(*program.slips, slip.__name__))
     return program
