@@ -21,6 +21,7 @@ __all__ = [
     "NotSettled",
     "NotWritten",
     "PolarisError",
+    "Retry",
     "Run",
     "RunError",
     "RunLocked",
@@ -40,7 +41,7 @@ __all__ = [
 
 __getattr__, __dir__ = _lazy.exports(
     __name__,
-    modules=["codec", "diagnostics", "errors", "hooks", "stores"],
+    modules=["codec", "diagnostics", "errors", "hooks", "retry", "stores"],
     names={
         "_builder": ["Access", "Builder", "Context", "builder"],
         "_executor": ["Executor", "RunSummary"],
@@ -69,6 +70,7 @@ __getattr__, __dir__ = _lazy.exports(
             "WrongWorkflow",
         ],
         "hooks": ["Hook"],
+        "retry": ["Retry"],
         "stores": ["FileStore", "MemoryStore"],
     },
 )

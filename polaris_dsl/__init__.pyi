@@ -2,6 +2,7 @@ from polaris_dsl import codec as codec
 from polaris_dsl import diagnostics as diagnostics
 from polaris_dsl import errors as errors
 from polaris_dsl import hooks as hooks
+from polaris_dsl import retry as retry
 from polaris_dsl import stores as stores
 from polaris_dsl._builder import Access, Builder, Context, builder
 from polaris_dsl._executor import Executor, RunSummary
@@ -30,6 +31,7 @@ from polaris_dsl.errors import (
     WrongWorkflow,
 )
 from polaris_dsl.hooks import Hook
+from polaris_dsl.retry import Retry
 from polaris_dsl.stores import FileStore, MemoryStore
 
 __all__ = [
@@ -51,6 +53,7 @@ __all__ = [
     "NotSettled",
     "NotWritten",
     "PolarisError",
+    "Retry",
     "Run",
     "RunError",
     "RunLocked",

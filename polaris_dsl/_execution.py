@@ -64,7 +64,6 @@ class Execution:
         pool: Callable[[], Pool],
         max_workers: int,
         telling: Optional[Telling],
-        max_rounds: int,
         quick: bool,
     ) -> None:
         """Begin; `quick`: a commit takes a few lines of Python, unheard."""
@@ -79,7 +78,7 @@ class Execution:
         self._bodies = bodies
         self._telling = telling
         self._quick = quick
-        self._rounds = Rounds(state, most=max_rounds, run_id=run_id) if state.plan.loops else None
+        self._rounds: Optional[Rounds] = None
         self._pool = pool
         self._free_helpers = max_workers - 1
         self._asked = self._came = 0
@@ -93,6 +92,10 @@ class Execution:
         self._caller_waits = False
         self._foreign = False
         self._broken: Optional[BaseException] = None
+
+    def go_round(self, *, most: int) -> None:
+        """Go round the loops of the plan, this many times at most."""
+        self._rounds = Rounds(self._state, most=most, run_id=self._run_id)
 
     def resume(self, known: Known, /) -> None:
         """Count what is there as built by this call, and commit how calls ended that it has made besides."""

@@ -218,9 +218,10 @@ class Executor(Generic[TargetT, InputT]):
             pool=self._pool,
             max_workers=self._max_workers,
             telling=telling,
-            max_rounds=self._max_rounds,
             quick=isinstance(record, Lane) and telling is None,
         )
+        if self._plan.loops:
+            execution.go_round(most=self._max_rounds)
         if known is not None:
             execution.resume(known)
         if telling is None:

@@ -8,6 +8,7 @@ from typing import Any, Callable, Dict, FrozenSet, List, Mapping, Optional, Prot
 import attrs
 
 from polaris_dsl._graph import Graph, Place
+from polaris_dsl._options import NO_OPTIONS, Options
 from polaris_dsl._survey import Survey, survey_of
 from polaris_dsl._worlds import Worlds, judge, leading
 from polaris_dsl.errors import WorkflowError
@@ -58,6 +59,7 @@ class Call:
     maybe: bool
     followers: Tuple[int, ...] = ()
     """The calls that consume what it makes, or have it as an optional; not those that a loop leads back to."""
+    options: Options = NO_OPTIONS
     plain: bool = attrs.field(init=False)
     """Whether its arguments are just what is in their slots, in order."""
     values_of: Pick = attrs.field(init=False, eq=False, repr=False)
@@ -114,6 +116,8 @@ class Plan:
     worlds: Worlds
     loops: bool = False
     """Whether builders wait for each other, through inputs."""
+    transient: FrozenSet[int] = frozenset()
+    """The slots of what lives within one call and is never written to a store."""
     refused: Optional[WorkflowError] = None
     """Why it takes no data: it stands in for that of a wrong workflow, while workflows are only checked."""
     names_of: Tuple[str, ...] = attrs.field(init=False)
@@ -195,11 +199,17 @@ def refused_plan(error: WorkflowError, /) -> Plan:
     """Return a plan of nothing, which answers all that it is fed with the error."""
     nothing = Graph(name=error.name, target=(), inputs=(), builders=(), data={})
     worlds = judge({}, (), given=frozenset(), target=())
-    return attrs.evolve(compile_plan(survey_of(nothing), worlds, [], types={}, digest=""), refused=error)
+    return attrs.evolve(compile_plan(survey_of(nothing), worlds, [], options=[], types={}, digest=""), refused=error)
 
 
 def compile_plan(
-    survey: Survey, worlds: Worlds, parts: Sequence[Part], *, types: Mapping[str, type], digest: str
+    survey: Survey,
+    worlds: Worlds,
+    parts: Sequence[Part],
+    *,
+    options: Sequence[Options],
+    types: Mapping[str, type],
+    digest: str,
 ) -> Plan:
     """Compile a graph in which nothing was found to be wrong: number its data and builders; `types` by key."""
     graph, listed, ordered = survey.graph, survey.sound, survey.ordered or ()
@@ -236,6 +246,7 @@ def compile_plan(
                 produces=tuple([slots[key] for key in spec.produces]),
                 maybe=spec.maybe,
                 followers=tuple(followers.pop(at)),
+                options=options[at],
             )
         )
     return Plan(
@@ -254,5 +265,6 @@ def compile_plan(
         leads=tuple(leads[at] for at in ordered),
         choices=tuple((number[at], slots[key], mask) for (at, key), mask in worlds.picks.items()),
         worlds=worlds,
-        loops=survey.loops,
+        loops=bool(survey.back),
+        transient=frozenset(slots[key] for key in graph.transient),
     )

@@ -11,6 +11,7 @@ from typing import Callable, Dict, List, Mapping, Optional, Tuple, cast
 
 import attrs
 
+from polaris_dsl._options import NO_OPTIONS
 from polaris_dsl._plan import Call, Plan, Values
 from polaris_dsl._state import Versions
 from polaris_dsl.stores import Line
@@ -83,11 +84,13 @@ def straight(plan: Plan, /, *, draft: Optional[Callable[..., Line]] = None) -> O
     """Compile a plan for runs that are fed all that is consumed; None if straight code cannot do what it means.
 
     That is where a data has several makers or is also fed (who made it must be known), and where a builder takes its
-    `Context` or has accesses (which show versions, and the order of builders).
+    `Context` or has accesses (which show versions, and the order of builders), or is called with options.
 
     With `draft`, which makes the line of a call that has ended, the code takes before the inputs the lines and the
     foreign lines of a lane, and puts what a builder made behind the lines that begin a run before it calls the next.
     """
+    if plan.loops or any(call.options is not NO_OPTIONS for call in plan.calls):
+        return None
     made = [slot for call in plan.calls for slot in call.produces]
     plain = all(argument.slot in call.waits_for for call in plan.calls for argument in call.arguments)
     if not plain or len(set(made)) < len(made) or not set(made).isdisjoint(plan.inputs):

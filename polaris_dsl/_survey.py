@@ -11,7 +11,7 @@ from graphlib import CycleError
 
 from polaris_dsl._cycles import Group, groups, order
 from polaris_dsl._graph import BuilderSpec, Flaw, Graph, Item, Place
-from polaris_dsl._loops import opened
+from polaris_dsl._loops import Edge, back_edges, edges_of
 from polaris_dsl.diagnostics import Code, Diagnostic, Text
 
 Hop = Tuple[int, int, str]
@@ -34,13 +34,18 @@ class Survey:
     ordered: Optional[Tuple[int, ...]]
     """The builders, each behind those that it waits for; None where some wait for each other."""
     cycles: Tuple[Group, ...]
-    loops: bool = False
-    """Whether builders wait for each other through inputs; `before` leaves out what leads back to where these begin."""
+    back: FrozenSet[Edge] = frozenset()
+    """The edges that lead back to where loops begin: `before` leaves these out."""
 
     @cached_property
     def towards(self) -> Mapping[str, Hop]:
         """For each data that leads to the target, the next builder and its product on the shortest path."""
         return _towards(self.graph, self.sound, self.producers)
+
+    @cached_property
+    def edges(self) -> Mapping[int, Tuple[Edge, ...]]:
+        """For each builder, the edges that it waits at, without those that lead back."""
+        return edges_of(self.sound, self.producers, back=self.back)
 
     @property
     def products_known(self) -> bool:
@@ -143,12 +148,14 @@ def survey_of(graph: Graph) -> Survey:
             producers.setdefault(data, []).append(at)
     presumed = frozenset(data for spec, _ in flawed.values() for data in spec.produces)
     before = {at: {maker for data in spec.waits_for for maker in producers.get(data, ())} for at, spec in sound.items()}
-    loops = False
+    back: FrozenSet[Edge] = frozenset()
     if not producers.keys().isdisjoint(graph.inputs):
-        waited, before = before, opened(before, sound, producers, fed=graph.inputs)
-        loops = before != waited
+        back = back_edges(before, sound, producers, fed=graph.inputs)
+    if back:
+        onward = edges_of(sound, producers, back=back)
+        before = {at: {maker for maker, _, _ in into} for at, into in onward.items()}
     ordered, cycles = _ordered(before)
-    return Survey(graph, sound, flawed, producers, presumed, before, ordered, cycles, loops)
+    return Survey(graph, sound, flawed, producers, presumed, before, ordered, cycles, back)
 
 
 def _ordered(before: Mapping[int, Set[int]]) -> Tuple[Optional[Tuple[int, ...]], Tuple[Group, ...]]:

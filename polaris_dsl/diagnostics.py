@@ -161,6 +161,44 @@ def unreachable_builder(name: str, *, conflict: Sequence[str]) -> Text:
     )
 
 
+def transient_target(name: str, *, rest: Sequence[str]) -> Text:
+    """A target that is forgotten when its call ends."""
+    return (
+        f"the target {name} cannot be transient: a run would not know any more that it is complete",
+        f"remove it ({_transient(rest)})",
+    )
+
+
+def transient_nowhere(name: str, *, rest: Sequence[str], near: str) -> Text:
+    """A transient data that no builder and no caller has."""
+    return (
+        f"the transient {name} is neither an input nor produced by any listed builder",
+        near or f"remove it ({_transient(rest)}), or list what makes or takes it",
+    )
+
+
+def _transient(rest: Sequence[str]) -> str:
+    return f"transient={' | '.join(rest)}" if rest else "leave out transient="
+
+
+def transient_needed_later(name: str, *, taker: str, role: str, late: str, first: str, makes: bool, note: str) -> Text:
+    """A transient data that is gone when its taker can run at last."""
+    verb = "made" if makes else "taken"
+    return (
+        f"{taker} {_ROLES[role].format(name)}, which is gone if the run pauses for {late} after {first} has {verb} it",
+        f"let {first} wait for {late} too, or let it return what {taker} needs as a data that is not transient{note}",
+    )
+
+
+def over_budget(budget: str, *, total: str, times: Sequence[Tuple[str, str]], note: str) -> Text:
+    """A workflow whose builders may keep to their time limits, and yet not to its own."""
+    told = " + ".join(f"{builder} {time} s" for builder, time in times)
+    return (
+        f"timeout_s is {budget} s, but the builders on the way to the target may take {total} s",
+        f"give the workflow timeout_s={total} or more, or its builders less: {told}{note}",
+    )
+
+
 def unused_inputs(names: Sequence[str], *, rest: Sequence[str]) -> List[Text]:
     """Inputs that go nowhere; many of them share one help, which names all the rest."""
     mended = f"inputs={' | '.join(rest)}" if rest else "leave out inputs="

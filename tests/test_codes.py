@@ -128,6 +128,24 @@ def finish_reviewed(risk: Risk, otp: Otp) -> Paid: ...
 def pay_under_its_name(order: Order) -> Charged: ...
 
 
+@attrs.frozen
+class Cvv:
+    digits: str
+
+
+@builder(timeout_s=2)
+def ask(order: Order, cvv: Cvv) -> Token: ...
+@builder(timeout_s=3)
+def verify(token: Token, otp: Otp) -> Paid: ...
+@builder
+def verify_with_cvv(token: Token, otp: Otp, cvv: Cvv) -> Paid: ...
+@builder
+def verify_maybe_with_cvv(token: Token, otp: Otp, cvv: Optional[Cvv]) -> Paid: ...
+
+
+ASKED: Any = Union[Order, Cvv, Otp]
+
+
 UserId = NewType("UserId", int)
 T = TypeVar("T")
 
@@ -304,6 +322,35 @@ CASES: Dict[str, Tuple[str, Case, Case]] = {
     "no inputs in a list": ("bad-input", flow(tokenize, pay, inputs=[]), FINE),
     "an input that is a scalar": ("bad-input", flow(tokenize, pay, inputs=Union[Order, Dict[str, int]]), FINE),
     "an input that is a text": ("bad-input", flow(tokenize, pay, inputs="Order"), FINE),
+    "a transient data that is nowhere": (
+        "bad-transient",
+        flow(tokenize, pay, transient=Union[Cvv, Token]),
+        flow(tokenize, pay, transient=Token),
+    ),
+    "a transient data of another name": ("bad-transient", flow(tokenize, pay, transient=Tokens), FINE),
+    "a transient target": ("bad-transient", flow(tokenize, pay, transient=Paid), flow(tokenize, pay, transient=Order)),
+    "a transient that is a scalar": ("bad-transient", flow(tokenize, pay, transient=str), FINE),
+    "transients in a list": ("bad-transient", flow(tokenize, pay, transient=[Token]), FINE),
+    "a transient input needed after a pause": (
+        "transient-needed-later",
+        flow(ask, verify_with_cvv, inputs=ASKED, transient=Cvv),
+        flow(ask, verify, inputs=ASKED, transient=Cvv),
+    ),
+    "a transient input that is an optional after a pause": (
+        "transient-needed-later",
+        flow(ask, verify_maybe_with_cvv, inputs=ASKED, transient=Cvv),
+        flow(ask, verify_maybe_with_cvv, inputs=ASKED),
+    ),
+    "a transient product needed after a pause": (
+        "transient-needed-later",
+        flow(ask, verify, inputs=ASKED, transient=Token),
+        flow(tokenize, pay, transient=Token),
+    ),
+    "less time than its builders have": (
+        "over-budget",
+        flow(ask, verify, inputs=ASKED, timeout_s=4.5),
+        flow(ask, verify, inputs=ASKED, timeout_s=5),
+    ),
     "builders that are no list": (
         "bad-builder",
         lambda: workflow(target=Paid, inputs=Order, builders=pay),  # type: ignore[call-overload]  # the case

@@ -120,8 +120,8 @@ OF_A_GRAPH: List[Mutant] = [
     (
         "accesses make cycles",
         "_survey.py",
-        "for data in spec.waits_for for maker",
-        "for data in spec.takes for maker",
+        "for data in spec.waits_for for maker in producers",
+        "for data in spec.takes for maker in producers",
     ),
     ("what follows from a cycle is told too", "_analyze.py", "*absent, *looped}", "*absent}"),
     ("joins off the way are not judged", "_worlds.py", "asked.extend(_joins(builders, order, given=given))", "pass"),
@@ -136,10 +136,34 @@ OF_A_GRAPH: List[Mutant] = [
     ),
 ]
 
-OF_LOOPS: List[Mutant] = [
+OF_LOOPS_AND_LIMITS: List[Mutant] = [
     ("an own product is bad though it is fed", "_survey.py", " and data not in graph.inputs:", ":"),
-    ("a loop leads back", "_loops.py", "if data not in inputs or", "if True or"),
-    ("every edge through an input leads back", "_loops.py", " or at not in group or group[at] != group.get(maker)", ""),
+    ("a loop leads back", "_loops.py", "        if data in inputs\n", "        if data not in data\n"),
+    ("every edge through an input leads back", "_loops.py", "        if group[at] == group.get(maker)\n", ""),
+    ("a limit counts the way back", "_loops.py", "if edge not in back", "if edge"),
+    ("nothing needs to wait", "_transient.py", " & ~before[at]):", "):"),
+    ("what waits may have been there before", "_transient.py", "before[first] & worlds", "worlds"),
+    ("an earlier taker need not lead on", "_transient.py", "self._led(first).get(at, 0)", "worlds.every"),
+    ("a maker is no witness", "_transient.py", "worlds.produced(first, data) if first", "0 if first"),
+    ("a taker is no witness", "_transient.py", "able if data in graph.inputs else ()", "()"),
+    (
+        "who makes an input does not matter",
+        "_transient.py",
+        "for data in graph.inputs if data in survey",
+        "for data in () if data in survey",
+    ),
+    ("an optional is no taker", "_transient.py", "if data in spec.waits_for] for", "if data in spec.consumes] for"),
+    ("one walk is enough", "_transient.py", "again = again or mask", "again = False and mask"),
+    (
+        "a target may be transient",
+        "_analyze.py",
+        "        if data in graph.target:\n            text = say.transient",
+        "        if False:\n            text = say.transient",
+    ),
+    ("a path goes through several worlds", "_budget.py", "mask &= self.worlds.produced(maker, data)", "pass"),
+    ("times are binary", "_budget.py", "Decimal(repr(seconds))", "Decimal(seconds)"),
+    ("the path is not the longest", "_budget.py", "(-limit, next", "(-cost, next"),
+    ("any time is too long", "_budget.py", "-self._open[0][0] > budget", "-self._open[0][0] > 0"),
 ]
 
 OF_ROUNDS: List[Mutant] = [
@@ -308,7 +332,7 @@ OF_THE_CORE: List[Tuple[Mutant, str]] = [
 CASES = [
     *((mutant, RUNS) for mutant in OF_A_RUN),
     *((mutant, GRAPHS) for mutant in OF_A_GRAPH),
-    *((mutant, GRAPHS) for mutant in OF_LOOPS),
+    *((mutant, GRAPHS) for mutant in OF_LOOPS_AND_LIMITS),
     *((mutant, ROUNDS) for mutant in OF_ROUNDS),
     *((mutant, STRAIGHT) for mutant in OF_STRAIGHT_CODE),
     *OF_THE_CORE,

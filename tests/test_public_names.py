@@ -40,6 +40,7 @@ NAMES: Dict[str, List[str]] = {
         "NotSettled",
         "NotWritten",
         "PolarisError",
+        "Retry",
         "Run",
         "RunError",
         "RunLocked",
@@ -95,6 +96,7 @@ NAMES: Dict[str, List[str]] = {
     ],
     "polaris_dsl.otel": ["OpenTelemetryHook"],
     "polaris_dsl.progress": ["ProgressHook"],
+    "polaris_dsl.retry": ["Retry"],
     "polaris_dsl.stores": [
         "Built",
         "Failed",

@@ -33,6 +33,8 @@ _JUDGES = (
     "_loops",
     "_survey",
     "_worlds",
+    "_budget",
+    "_transient",
     "_analyze",
 )
 """The modules whose change may change a verdict, besides those of this package."""
