@@ -14,7 +14,7 @@ from polaris_dsl._cycles import order
 from polaris_dsl._graph import Graph, Place
 from polaris_dsl._near import near_miss
 from polaris_dsl._survey import Survey, survey_of
-from polaris_dsl._worlds import LIMIT, Choice, Worlds, judge
+from polaris_dsl._worlds import Choice, Worlds, judge
 from polaris_dsl.diagnostics import Code, Diagnostic
 
 _TRIES = 20_000
@@ -42,6 +42,7 @@ def examine(graph: Graph, /) -> Verdict:
     unmade = [data for data in graph.target if not survey.made(data)]
     found = [
         *_argument_flaws(graph),
+        *_bad_transients(survey),
         *_builder_flaws(survey),
         *_duplicates(survey),
         *_name_clashes(survey, set(unmade)),
@@ -49,7 +50,8 @@ def examine(graph: Graph, /) -> Verdict:
     if survey.products_known:
         found += _missing_data(survey, missing)
         found += _no_producer(survey, unmade, missing)
-    found += _cycles(survey)
+    if survey.inputs_known:
+        found += _cycles(survey)
     worlds = _worlds(survey, {*missing, *unmade})
     found += _ambiguous_producers(survey, worlds)
     broken: List[Diagnostic] = []
@@ -59,8 +61,21 @@ def examine(graph: Graph, /) -> Verdict:
         found += broken
         found += _unreachable_builders(survey, worlds, target_told=bool(broken))
     if survey.reads_known and not missing and not unmade:
+        if (graph.transient or graph.timeout_s is not None) and not broken:
+            found += _limits(survey, worlds)
         found += _unused_inputs(survey)
     return Verdict(tuple(found), survey, worlds)
+
+
+def _limits(survey: Survey, worlds: Worlds) -> Iterator[Diagnostic]:
+    """Judge what is said of each call, if the graph has an order, in which nothing more may come to light."""
+    if survey.products_known and survey.target_known and not survey.flawed and not survey.cycles:
+        # Most workflows say nothing of the kind: these need not wait for the modules.
+        from polaris_dsl._budget import over_budget  # noqa: PLC0415
+        from polaris_dsl._transient import needed_later  # noqa: PLC0415
+
+        yield from needed_later(survey, tuple(worlds.reach))
+        yield from over_budget(survey, tuple(worlds.reach))
 
 
 # --- what cannot be read ---------------------------------------------------------------------------------------------
@@ -72,10 +87,25 @@ def _argument_flaws(graph: Graph) -> Iterator[Diagnostic]:
         "target": "bad-target",
         "inputs": "bad-input",
         "builders": "bad-builder",
+        "transient": "bad-transient",
     }
     for argument, subject, flaw in graph.flaws:
         place = graph.places.get(argument, Place(""))
         yield Diagnostic(codes[argument], subject, flaw.message, place.file, place.line, (), flaw.help, argument)
+
+
+def _bad_transients(survey: Survey) -> Iterator[Diagnostic]:
+    graph = survey.graph
+    taken = {data for spec in survey.sound.values() for data in spec.takes} if graph.transient else ()
+    for data in graph.transient:
+        name = survey.name(data)
+        rest = [survey.name(other) for other in graph.transient if other != data]
+        if data in graph.target:
+            text = say.transient_target(name, rest=rest)
+            yield survey.put("bad-transient", name, text, item="transient")
+        elif survey.products_known and not (survey.made(data) or data in graph.inputs or data in taken):
+            text = say.transient_nowhere(name, rest=rest, near=near_miss(graph, data, taker=None))
+            yield survey.put("bad-transient", name, text, item="transient")
 
 
 def _builder_flaws(survey: Survey) -> Iterator[Diagnostic]:
@@ -169,7 +199,8 @@ def _cycles(survey: Survey) -> Iterator[Diagnostic]:
         path: List[str] = []
         for at, after in zip(group.loop, [*group.loop[1:], group.loop[0]]):
             spec, taker = survey.sound[at], survey.sound[after]
-            path += [spec.name, survey.name(next(data for data in spec.produces if data in taker.waits_for))]
+            between = (data for data in spec.produces if data in taker.waits_for and data not in survey.graph.inputs)
+            path += [spec.name, survey.name(next(between))]
         first = group.loop[0]
         text = say.cycle([survey.sound[at].name for at in group.loop])
         subject = survey.sound[first].name
@@ -191,18 +222,12 @@ def _worlds(survey: Survey, absent: Set[str]) -> Worlds:
     return judge(sound, ordered, given=given, target=survey.graph.target)
 
 
-def _note(worlds: Worlds) -> str:
-    if worlds.exact:
-        return ""
-    return f" (only single choices were judged: the alternatives make {worlds.count:,} worlds, more than {LIMIT:,})"
-
-
 def _ambiguous_producers(survey: Survey, worlds: Worlds) -> Iterator[Diagnostic]:
     for data, makers in survey.producers.items():
         for first, second in combinations(makers, 2):
             if worlds.possible(worlds.produced(first, data) & worlds.produced(second, data)):
                 names = [survey.sound[at].name for at in (first, second)]
-                text = say.ambiguous_producer(survey.name(data), first=names[0], second=names[1], note=_note(worlds))
+                text = say.ambiguous_producer(survey.name(data), first=names[0], second=names[1], note=worlds.note)
                 subject = survey.name(data)
                 yield survey.put(
                     "ambiguous-producer", subject, text, item=second, path=survey.way(data), about=[first, second]
@@ -250,7 +275,7 @@ def _dead_ends(survey: Survey, worlds: Worlds) -> List[Diagnostic]:
     active = {choice: mask & worlds.reach[choice[0]] for choice, mask in worlds.choices.items()}
     saved = {at for (at, _), mask in active.items() if mask & reached}
     single = [choice for choice, mask in active.items() if mask and not mask & reached and choice[0] in saved]
-    found = [_dead_end(survey, [choice], note=_note(worlds)) for choice in single]
+    found = [_dead_end(survey, [choice], note=worlds.note) for choice in single]
     if worlds.exact:
         unexplained = worlds.every & ~reached
         for choice in single:

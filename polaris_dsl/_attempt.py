@@ -7,6 +7,7 @@ import inspect
 import json
 import logging
 import traceback
+from datetime import datetime
 from typing import Any, Awaitable, Callable, Coroutine, Dict, List, Mapping, Optional, Sequence, Tuple, Union, cast
 
 from polaris_dsl._builder import Context
@@ -37,7 +38,9 @@ def prepare(state: State, call: int, /) -> Attempt:
     return call, spec.versions_of(state.version), spec.values_of(state.value)
 
 
-def perform(plan: Plan, attempt: Attempt, /, *, run_id: str, finish: Finish) -> Outcome:
+def perform(
+    plan: Plan, attempt: Attempt, /, *, run_id: str, finish: Finish, deadline: Optional[datetime] = None
+) -> Outcome:
     """Call the builder; return its product, or the error to report if it raised or returned something undeclared."""
     number, _, values = attempt
     call = plan.calls[number]
@@ -45,7 +48,7 @@ def perform(plan: Plan, attempt: Attempt, /, *, run_id: str, finish: Finish) -> 
         if call.plain:
             value = call.function(*values)
         else:
-            positional, keyword = _arguments(plan, attempt, run_id=run_id)
+            positional, keyword = _arguments(plan, attempt, run_id=run_id, deadline=deadline)
             value = call.function(*positional, **keyword)
     except Exception as error:  # noqa: BLE001  whatever a builder raises is recorded, and raised again as the cause
         return failure(call, error, run_id=run_id)
@@ -53,12 +56,12 @@ def perform(plan: Plan, attempt: Attempt, /, *, run_id: str, finish: Finish) -> 
     return (slot, value) if slot in call.produces else odd(plan, number, value, run_id=run_id, finish=finish)
 
 
-async def aperform(plan: Plan, attempt: Attempt, /, *, run_id: str) -> Outcome:
+async def aperform(plan: Plan, attempt: Attempt, /, *, run_id: str, deadline: Optional[datetime] = None) -> Outcome:
     """Do the same with an async builder, in the running loop."""
     number = attempt[0]
     call = plan.calls[number]
     try:
-        positional, keyword = _arguments(plan, attempt, run_id=run_id)
+        positional, keyword = _arguments(plan, attempt, run_id=run_id, deadline=deadline)
         value = await cast("Awaitable[object]", call.function(*positional, **keyword))
     except Exception as error:  # noqa: BLE001  as above
         return failure(call, error, run_id=run_id)
@@ -112,14 +115,16 @@ def failure(call: Call, error: Exception, /, *, run_id: str) -> BuilderError:
     return wrapped
 
 
-def _arguments(plan: Plan, attempt: Attempt, *, run_id: str) -> Tuple[Sequence[object], Mapping[str, object]]:
+def _arguments(
+    plan: Plan, attempt: Attempt, *, run_id: str, deadline: Optional[datetime]
+) -> Tuple[Sequence[object], Mapping[str, object]]:
     number, versions, values = attempt
     call = plan.calls[number]
     positional: List[object] = []
     keyword: Dict[str, object] = {}
     for argument, value in zip(call.arguments, values):
         if argument.slot == CONTEXT:
-            given: object = _context(plan, call, run_id=run_id, lineage=lineage(call, versions))
+            given: object = _context(plan, call, versions, run_id=run_id, deadline=deadline)
         else:
             given = argument.default if value is None else value
         if argument.keyword is None:
@@ -129,11 +134,12 @@ def _arguments(plan: Plan, attempt: Attempt, *, run_id: str) -> Tuple[Sequence[o
     return positional, keyword
 
 
-def _context(plan: Plan, call: Call, *, run_id: str, lineage: Mapping[str, int]) -> Context:
+def _context(plan: Plan, call: Call, versions: Versions, *, run_id: str, deadline: Optional[datetime]) -> Context:
     return Context(
         run_id=run_id,
         builder=call.name,
-        idempotency_key=idempotency_key(plan.workflow, run_id, call.name, lineage),
+        idempotency_key=key_of(plan, call, versions, run_id=run_id),
+        deadline=deadline,
         logger=logging.LoggerAdapter(_LOGGER, {"run_id": run_id, "builder": call.name}),
     )
 
@@ -141,6 +147,11 @@ def _context(plan: Plan, call: Call, *, run_id: str, lineage: Mapping[str, int])
 def lineage(call: Call, versions: Versions, /) -> Dict[str, int]:
     """Return the versions that are there, by the name of the data."""
     return {name: version for name, version in zip(call.waits_for_names, versions) if version}
+
+
+def key_of(plan: Plan, call: Call, versions: Versions, /, *, run_id: str) -> str:
+    """Return the idempotency key of a call."""
+    return idempotency_key(plan.workflow, run_id, call.name, lineage(call, versions))
 
 
 def idempotency_key(workflow: str, run_id: str, builder: str, lineage: Mapping[str, int]) -> str:

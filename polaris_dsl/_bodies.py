@@ -7,6 +7,7 @@ from typing import Tuple, Type, TypeVar
 import attrs
 from typing_extensions import Protocol
 
+from polaris_dsl._plan import Plan
 from polaris_dsl.errors import CodecError
 
 T = TypeVar("T")
@@ -46,3 +47,21 @@ class Live:
             return old is new or bool(old == new)
         except Exception:  # noqa: BLE001  an == that cannot answer (arrays, say) finds nothing equal
             return False
+
+
+def bodies_for(plan: Plan, /, *, encoded: bool) -> Bodies:
+    """Return how the values of a workflow stand in a store that keeps JSON, or live values.
+
+    Raises:
+        CodecError: a data cannot be turned into JSON.
+    """
+    if not encoded:
+        return Live()
+    from polaris_dsl._encoded import Encoded  # noqa: PLC0415  only such a store needs the codec
+    from polaris_dsl.codec import JsonCodec  # noqa: PLC0415  as above
+
+    codec = JsonCodec()
+    for slot, data in enumerate(plan.data):
+        if slot not in plan.transient:
+            codec.check(data)
+    return Encoded(codec)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import logging
+from datetime import datetime, timezone
 from functools import update_wrapper
 from types import FunctionType
 from typing import Callable, Generic, Optional, Type, TypeVar, Union, cast, overload
@@ -12,7 +13,9 @@ import attrs
 from typing_extensions import Annotated, Concatenate, ParamSpec, Self, final
 
 from polaris_dsl._graph import Place
+from polaris_dsl._options import checked_at_most_once, checked_retry, seconds
 from polaris_dsl.errors import DefinitionError
+from polaris_dsl.retry import Retry
 
 P = ParamSpec("P")
 Q = ParamSpec("Q")
@@ -54,6 +57,8 @@ class Context:
             crashes and processes, and different for other inputs. Give it to whatever has outside effects. Inputs that
             were fed anew make a new key even if an effect of the same meaning was had before: where that must not
             happen twice (a charge), let the effect know it by something of your own, such as an order number.
+        deadline: when the time of this call is over (aware, in UTC), by `timeout_s` of the builder or of the call of
+            `run`, whichever is first; None if there is no such limit. `left_s` is what is left of it now, to pass on.
         logger: a standard logger whose records carry `run_id` and `builder`.
 
     Example:
@@ -65,6 +70,14 @@ class Context:
     builder: str
     idempotency_key: str
     logger: logging.LoggerAdapter[logging.Logger] = attrs.field(factory=_logger, eq=False, repr=False)
+    deadline: Optional[datetime] = None
+
+    @property
+    def left_s(self) -> Optional[float]:
+        """How many seconds are left until `deadline`, at least 0; None without one."""
+        if self.deadline is None:
+            return None
+        return max(0.0, (self.deadline - datetime.now(timezone.utc)).total_seconds())
 
 
 class Builder(Generic[P, R]):
@@ -76,15 +89,33 @@ class Builder(Generic[P, R]):
     Attributes:
         function: what was decorated.
         name: what journals and messages call it: `name=`, else `function`, `Class.method` or `Class`.
+        timeout_s: how many seconds a call of it may take, or None.
+        retry: how often it is tried again after it raised, or None.
+        at_most_once: whether a call that the process did not survive is never repeated by itself.
     """
 
     function: Callable[P, R]
     name: str
+    timeout_s: Optional[float]
+    retry: Optional[Retry]
+    at_most_once: bool
 
-    def __init__(self, function: Callable[P, R], /, *, name: Optional[str] = None) -> None:
+    def __init__(
+        self,
+        function: Callable[P, R],
+        /,
+        *,
+        name: Optional[str] = None,
+        timeout_s: Optional[float] = None,
+        retry: Optional[Retry] = None,
+        at_most_once: bool = False,
+    ) -> None:
         update_wrapper(self, function, updated=())
         self.function = function
         self.name = _name_of(function) if name is None else name
+        self.timeout_s = seconds(timeout_s, given="@builder(timeout_s=...)")
+        self.retry = checked_retry(retry)
+        self.at_most_once = checked_at_most_once(at_most_once)
         self._given = name
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
@@ -103,7 +134,11 @@ class Builder(Generic[P, R]):
         """Bind as the wrapped function would."""
         bind = getattr(type(self.function), "__get__", None)  # of the type: a bound method would offer its function's
         bound = self.function if bind is None else bind(self.function, instance, owner)
-        return self if bound is self.function else Builder(bound, name=self._given)
+        if bound is self.function:
+            return self
+        return Builder(
+            bound, name=self._given, timeout_s=self.timeout_s, retry=self.retry, at_most_once=self.at_most_once
+        )
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Builder) and self.function == other.function and self.name == other.name
@@ -147,24 +182,49 @@ def _name_of(function: object) -> str:
 
 
 @overload
-def builder(function: Callable[P, R], /, *, name: Optional[str] = None) -> Builder[P, R]: ...
-@overload
-def builder(*, name: Optional[str] = None) -> Decorator: ...
 def builder(
-    function: Optional[Callable[P, R]] = None, /, *, name: Optional[str] = None
+    function: Callable[P, R],
+    /,
+    *,
+    name: Optional[str] = None,
+    timeout_s: Optional[float] = None,
+    retry: Optional[Retry] = None,
+    at_most_once: bool = False,
+) -> Builder[P, R]: ...
+@overload
+def builder(
+    *,
+    name: Optional[str] = None,
+    timeout_s: Optional[float] = None,
+    retry: Optional[Retry] = None,
+    at_most_once: bool = False,
+) -> Decorator: ...
+def builder(
+    function: Optional[Callable[P, R]] = None,
+    /,
+    *,
+    name: Optional[str] = None,
+    timeout_s: Optional[float] = None,
+    retry: Optional[Retry] = None,
+    at_most_once: bool = False,
 ) -> Union[Builder[P, R], Decorator]:
     """Make a builder of a function, a method, a callable instance, or a function under another decorator.
 
     The function stays callable as before. Its annotations are read when `workflow()` lists it, so they may name classes
-    that are defined later.
+    that are defined later. Of a builder it makes another one, which keeps what is not given anew.
 
     Args:
         function: what to decorate.
         name: what journals and messages call it; default: `function`, `Class.method` or `Class`. A name that is kept
             lets the function be renamed without its finished calls being forgotten.
+        timeout_s: how many seconds a call of it may take. A plain function cannot be stopped: what it returns too late
+            is never seen.
+        retry: how often it is tried again after it raised; default: not before the next call of `run`.
+        at_most_once: for effects that must not happen twice: a call that the process did not survive is never repeated
+            by itself.
 
     Raises:
-        DefinitionError: this is no function, or the name is no text.
+        DefinitionError: this is no function, or an option is none of these.
 
     Example:
         >>> import attrs
@@ -182,7 +242,8 @@ def builder(
     """
     if name is not None and not _is_text(name):
         raise DefinitionError(f"@builder(name=...) takes a printable text, not {name!r:.80}")
-    return Decorator(name) if function is None else builder_of(function, name=name)
+    decorator = Decorator(name, timeout_s, retry, at_most_once)
+    return decorator if function is None else decorator(function)
 
 
 @final
@@ -191,25 +252,27 @@ class Decorator:
     """What `builder(name=...)` makes: it waits for its function. A class, for the mypy plugin to keep the name on."""
 
     name: Optional[str]
+    timeout_s: Optional[float]
+    retry: Optional[Retry]
+    at_most_once: bool
 
     def __call__(self, function: Callable[P, R], /) -> Builder[P, R]:
-        """Make a builder of the function."""
-        return builder_of(function, name=self.name)
+        """Make a builder of the function, or say what cannot be one."""
+        kept, limit, retry, once = None, self.timeout_s, self.retry, self.at_most_once
+        if isinstance(function, Builder):  # its function is decorated anew
+            kept, limit = function._given, function.timeout_s if limit is None else limit  # noqa: SLF001  its own class
+            retry, once = function.retry if retry is None else retry, function.at_most_once or once
+            function = cast("Builder[P, R]", function).function
+        elif not callable(function) and not hasattr(function, "__get__"):
+            raise DefinitionError(
+                f"@builder goes above a function or a method, not on a value of type {type(function).__name__}"
+            )
+        name = kept if self.name is None else self.name
+        return Builder(function, name=name, timeout_s=limit, retry=retry, at_most_once=once)
 
 
 def _is_text(name: object) -> bool:
     return isinstance(name, str) and bool(name.strip()) and name.isprintable()
-
-
-def builder_of(function: Callable[P, R], /, *, name: Optional[str]) -> Builder[P, R]:
-    """Make a builder, or say what cannot be one."""
-    if isinstance(function, Builder):
-        return cast("Builder[P, R]", Builder(function.function, name=function._given if name is None else name))  # noqa: SLF001  its own class
-    if not callable(function) and not hasattr(function, "__get__"):
-        raise DefinitionError(
-            f"@builder goes above a function or a method, not on a value of type {type(function).__name__}"
-        )
-    return Builder(function, name=name)
 
 
 def owner_of(function: object, /) -> Optional[Type[object]]:

@@ -5,19 +5,20 @@ from __future__ import annotations
 import logging
 import threading
 from collections import deque
+from datetime import datetime
 from time import time
-from typing import Deque, Dict, Optional, Sequence, Set
+from typing import Callable, Deque, Dict, Optional, Sequence, Set
 
 import attrs
 
 from polaris_dsl._attempt import Attempt, Outcome, failure
 from polaris_dsl._bodies import Bodies
-from polaris_dsl._drafts import Record, built_line, failed
+from polaris_dsl._drafts import Record, built_line, failed, postponed
 from polaris_dsl._express import Known
 from polaris_dsl._state import FED, State, Versions
 from polaris_dsl.errors import BuilderError, CodecError, NotWritten
 from polaris_dsl.stores import Line, Rested
-from polaris_dsl.stores._lines import Draft
+from polaris_dsl.stores._lines import Draft, moment
 
 _LOGGER = logging.getLogger("polaris_dsl")
 
@@ -31,6 +32,10 @@ class Ended:
     body: object = None
     kept: bool = False
     """Whether the product is equal to what was there."""
+    silent: bool = False
+    """Whether the journal is not told: the builder was not called, or nobody knows how that ended."""
+    until: Optional[str] = None
+    """Not before when it asked to be called again."""
     draft: Optional[Draft] = None
     """None: another process was faster. One result for these inputs is kept, and it is not this one."""
     taken: bool = False
@@ -72,13 +77,22 @@ class Commits:
         self._in_a_row = threading.Lock()
         self._ended: Deque[Ended] = deque()
 
+    def leave(self, now: datetime, /) -> None:
+        """Leave alone what asked not to be called again before a time that has not come by now."""
+        for call, (versions, until) in self.state.postponed.items():
+            if now < moment(until):
+                self.tried[call] = versions
+
     def breaks(self, error: Optional[BaseException], /) -> None:
         """Take in what has to end this call, if it is anything; what came first counts."""
         self.broken = self.broken or error
 
-    def resume(self, known: Known, /) -> None:
-        """Count what is there as built by this call, and commit how calls ended that it has made besides."""
+    def take_over(self) -> None:
+        """Count what is there as built by this call."""
         self.built.update(slot for slot, maker in enumerate(self.state.maker) if maker != FED)
+
+    def resume(self, known: Known, /) -> None:
+        """Commit how calls ended that were made already."""
         for (number, versions), outcome in known.items():
             with self.lock:
                 self.at_once((number, versions, ()), outcome)
@@ -120,20 +134,30 @@ class Commits:
             if not ended.taken:
                 self._put_all([self._ended.popleft() for _ in range(len(self._ended))])
 
-    def rest(self, status: str, /) -> bool:
+    def note(self, draft: Draft, take_in: Callable[[], None], /) -> None:
+        """Commit a line of a call that has not ended, and take it in, under the lock."""
+        with self._in_a_row:
+            news = self._record.put(self.state.n, (draft,))
+            while news:
+                self._take_in(news)
+                news = self._record.put(self.state.n, (draft,))
+            with self.lock:
+                take_in()
+
+    def rest(self, status: str, wake: str, /) -> bool:
         """Note the status at the end of a call, for listings; False if others have committed something meanwhile.
 
         Then they are to be heard: before a call lets go of its run, it looks for what was fed, by this.
         """
         n = self.state.n
         news: Sequence[Line] = ()
-        if self.state.rested == status:
+        if self.state.rested == (status, wake):
             news = self._record.after(n)
         else:
             try:
-                news = self._record.put(n, [(Rested, time(), status)])
+                news = self._record.put(n, [(Rested, time(), status, wake)])
                 if not news:
-                    self.state.passed(status)
+                    self.state.passed((status, wake))
             except NotWritten as error:  # a hint is not worth failing a call whose results are all kept
                 _LOGGER.warning("run %s: its status was not noted for listings: %s", self._run_id, error.why)
                 news = self._record.after(n)
@@ -178,8 +202,10 @@ class Commits:
     def _draft(self, ended: Ended) -> Optional[Draft]:
         number, versions, _ = ended.attempt
         outcome, state, call = ended.outcome, self.state, self._calls[number]
+        if ended.silent:
+            return None
         if isinstance(outcome, BuilderError):
-            return failed(call, versions, outcome)
+            return failed(call, versions, outcome) if ended.until is None else postponed(call, versions, ended.until)
         if state.finished[number] == versions:
             return None
         slot, body = outcome[0], ended.body
@@ -192,8 +218,12 @@ class Commits:
         (number, versions, _), outcome = ended.attempt, ended.outcome
         if isinstance(outcome, BuilderError):
             self.tried[number] = versions
-            self.failures[number] = outcome
-            self.state.failed(number)
+            if ended.until is not None:
+                self.state.postpones(number, versions, ended.until)
+            else:
+                self.failures[number] = outcome
+                if not ended.silent:
+                    self.state.failed(number)
             return
         if self.failures:
             self.failures.pop(number, None)  # data that was fed meanwhile may have mended it

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from time import time
-from typing import Optional, Sequence, Tuple
+from typing import Callable, Optional, Sequence, Tuple
 
 import attrs
 from typing_extensions import Protocol
@@ -12,7 +12,7 @@ from polaris_dsl._attempt import lineage
 from polaris_dsl._plan import Call
 from polaris_dsl._state import Versions
 from polaris_dsl.errors import BuilderError
-from polaris_dsl.stores import Built, Failed, Journals, Line, Put
+from polaris_dsl.stores import Built, Failed, Intended, Journals, Line, Postponed, Put, Released
 from polaris_dsl.stores._lines import Draft, written
 
 
@@ -46,11 +46,30 @@ def built_line(at: str, call: Call, versions: Versions, name: Optional[str], bod
     return Built(at, call.name, lineage(call, versions), put, (name,) if name is not None and kept else ())
 
 
-def failed(call: Call, versions: Versions, error: BuilderError) -> Draft:
+def failed(call: Call, versions: Versions, error: BuilderError, *, trial: int = 0) -> Draft:
     """Say that a call raised: the type of the error and its place; its text may quote a secret."""
     kind = type(error.__cause__ or error).__name__
-    return _failed, time(), call, versions, kind, error.place
+    return _failed, time(), call, versions, kind, error.place, trial
 
 
-def _failed(at: str, call: Call, versions: Versions, kind: str, place: str) -> Failed:
-    return Failed(at, call.name, lineage(call, versions), kind, place)
+def intended(call: Call, versions: Versions, at_s: float) -> Draft:
+    """Say that a call is about to be made that must not be made twice."""
+    return _of_call, at_s, Intended, call, versions
+
+
+def released(call: Call, versions: Versions) -> Draft:
+    """Say that such a call may be made again."""
+    return _of_call, time(), Released, call, versions
+
+
+def postponed(call: Call, versions: Versions, until: str) -> Draft:
+    """Say that a call asked to be made again, not before a time."""
+    return _of_call, time(), Postponed, call, versions, until
+
+
+def _failed(at: str, call: Call, versions: Versions, kind: str, place: str, trial: int) -> Failed:
+    return Failed(at, call.name, lineage(call, versions), kind, place, trial)
+
+
+def _of_call(at: str, make: Callable[..., Line], call: Call, versions: Versions, *facts: object) -> Line:
+    return make(at, call.name, lineage(call, versions), *facts)

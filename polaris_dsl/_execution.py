@@ -11,7 +11,7 @@ from typing import Callable, Optional, Set
 
 from polaris_dsl._attempt import Attempt, Outcome, prepare
 from polaris_dsl._making import Making
-from polaris_dsl._wave import Wave
+from polaris_dsl._waves import Waves
 from polaris_dsl.errors import BuilderError
 
 _LOGGER = logging.getLogger("polaris_dsl")
@@ -20,8 +20,19 @@ _LOGGER = logging.getLogger("polaris_dsl")
 class Execution:
     """One call of `Executor.run`, while it holds the run lock. The lock of its commits guards the wave as well."""
 
-    def __init__(self, making: Making, /, *, run_id: str, pool: Callable[[], Pool], max_workers: int) -> None:
+    def __init__(
+        self,
+        making: Making,
+        waves: Waves,
+        /,
+        *,
+        run_id: str,
+        pool: Callable[[], Pool] = Pool,
+        max_workers: int = 1,
+    ) -> None:
+        """Begin; `pool` returns what lends threads, if there may be more workers than one."""
         self._making = making
+        self._waves = waves
         self._commits = making.commits
         self._state = making.commits.state
         self._run_id = run_id
@@ -35,23 +46,17 @@ class Execution:
         self._caller_waits = False
 
     def run(self) -> None:
-        """Run until nothing is due that was not tried with these inputs."""
-        state, commits = self._state, self._commits
-        state.read()
+        """Run until nothing is due that was not tried with these inputs; where there are loops, round by round."""
+        self._state.read()
         while True:
             with self._lock:  # a helper that comes late finds a new wave, or nothing to do
-                commits.foreign = False
-                self._wave = Wave(state, tried=commits.tried)
-                state.touched.clear()
+                self._wave = self._waves.begin()
             try:
                 self._drain()
             except BaseException as error:  # noqa: BLE001  Ctrl-C while it waits: what runs is ended under its lock
                 self._stop(error)
                 self._drain()
-            state.touched.update(self._wave.left())
-            if commits.broken is not None:
-                raise commits.broken
-            if not commits.foreign:
+            if not self._waves.another(self._wave):
                 return
 
     # --- threads

@@ -4,31 +4,31 @@ from __future__ import annotations
 
 import os
 from concurrent.futures import Executor as Pool
+from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import datetime
-from threading import Lock
 from types import TracebackType
-from typing import FrozenSet, Generic, Iterator, Optional, Sequence, Tuple, Type, TypeVar, cast
+from typing import FrozenSet, Generic, Iterator, List, Optional, Sequence, Tuple, Type, TypeVar, Union, cast
 
 import attrs
 from typing_extensions import Self, final
 
-from polaris_dsl._attempt import raise_first
-from polaris_dsl._bodies import Bodies, Live
-from polaris_dsl._commits import Commits
-from polaris_dsl._drafts import Record
-from polaris_dsl._execution import Execution
-from polaris_dsl._express import Express, Known, in_order
+from polaris_dsl._bodies import bodies_for
+from polaris_dsl._express import Express, in_order
 from polaris_dsl._hooked import hooked
-from polaris_dsl._making import Making
+from polaris_dsl._options import MOST_ROUNDS, check_count, seconds
 from polaris_dsl._run import Run, Status, run_of, status_of
-from polaris_dsl._runs import Frozen, Runs
-from polaris_dsl._telling import Telling
-from polaris_dsl._workflow import Workflow
-from polaris_dsl.errors import DefinitionError, HookFailed, RunLocked
+from polaris_dsl._runs import Runs
+from polaris_dsl._settle import settled
+from polaris_dsl._threads import Threads
+from polaris_dsl._turns import Turns
+from polaris_dsl._watch import Late, Watch
+from polaris_dsl._workflow import AnyBuilder, Workflow
+from polaris_dsl.clock import Clock, SystemClock
+from polaris_dsl.errors import BuilderError, DefinitionError, RunLocked
 from polaris_dsl.hooks import Hook
 from polaris_dsl.stores import MemoryStore, Rested, Store
-from polaris_dsl.stores._memory import Lane, MemoryJournals
+from polaris_dsl.stores._lines import moment
 
 TargetT = TypeVar("TargetT")
 InputT = TypeVar("InputT")
@@ -58,7 +58,9 @@ class Executor(Generic[TargetT, InputT]):
             Default: the number of processors and four more, at most 32.
         pool: lends threads in place of the executor's own: any thread-like `concurrent.futures.Executor`, which is not
             closed. Default: threads of its own, begun when two builders are first due at once.
+        max_rounds: how often one call of `run` goes round loops, at most; see `docs/loops.md`.
         hooks: who is told what happens, in this order; see `polaris_dsl.hooks`.
+        clock: tells the time and waits, where builders are tried again; default: the clock of this machine.
 
     Raises:
         DefinitionError: an argument makes no sense.
@@ -92,13 +94,16 @@ class Executor(Generic[TargetT, InputT]):
         store: Optional[Store] = None,
         max_workers: Optional[int] = None,
         pool: Optional[Pool] = None,
+        max_rounds: int = MOST_ROUNDS,
         hooks: Sequence[Hook] = (),
+        clock: Optional[Clock] = None,
     ) -> None:
         if not isinstance(workflow, Workflow):
             kind = type(workflow).__name__
             raise DefinitionError(f"Executor takes a workflow, as workflow(...) returns it, not a value of type {kind}")
-        if max_workers is not None and not _is_count(max_workers):
-            raise DefinitionError(f"max_workers= takes a number from 1, not {max_workers!r:.80}")
+        if max_workers is not None:
+            check_count(max_workers, argument="max_workers")
+        check_count(max_rounds, argument="max_rounds")
         store = MemoryStore() if store is None else store
         if isinstance(store, type) or not hasattr(store, "encoded"):
             kind = "the class itself" if isinstance(store, type) else f"a value of type {type(store).__name__}"
@@ -108,29 +113,32 @@ class Executor(Generic[TargetT, InputT]):
                 f"pool= takes a concurrent.futures.Executor, not a value of type {type(pool).__name__}"
             )
         self.workflow = workflow
-        self._plan = workflow._plan  # noqa: SLF001  facade and executor are one
-        bodies: Bodies = Live()
-        if store.encoded:
-            from polaris_dsl._encoded import Encoded  # noqa: PLC0415  only such a store needs the codec
-            from polaris_dsl.codec import JsonCodec  # noqa: PLC0415  as above
-
-            codec = JsonCodec()
-            for data in self._plan.data:
-                codec.check(data)
-            bodies = Encoded(codec)
+        plan = workflow._plan  # noqa: SLF001  facade and executor are one
+        max_workers = min(32, (os.cpu_count() or 1) + 4) if max_workers is None else max_workers
+        told = hooked(hooks)
         self._journals = store.open(workflow.name)
-        self._runs = Runs(self._plan, self._journals, bodies)
-        self._max_workers = min(32, (os.cpu_count() or 1) + 4) if max_workers is None else max_workers
-        alone = self._max_workers == 1 or in_order(self._plan)
-        self._hooked = hooked(hooks)
-        self._express = Express(self._plan) if alone and not store.encoded and self._hooked is None else None
-        self._lent_pool = pool
-        self._own_pool: Optional[Pool] = None
-        self._pool_lock = Lock()
+        self._runs = Runs(plan, self._journals, bodies_for(plan, encoded=store.encoded))
+        self._threads = Threads(pool, max_workers=max_workers, name=f"polaris-{workflow.name}")
+        self._watch = Watch()
+        self._clock = clock or SystemClock()
+        straight = (max_workers == 1 or in_order(plan)) and not store.encoded and told is None
+        self._turns = Turns(
+            runs=self._runs,
+            hooked=told,
+            express=Express(plan, finish=self._threads.finish) if straight else None,
+            pool=self._threads.pool,
+            finish=self._threads.finish,
+            watch=self._watch,
+            clock=self._clock,
+            max_workers=max_workers,
+            max_rounds=max_rounds,
+        )
 
     # --- running
 
-    def run(self, run_id: str, /, *data: InputT, wait_s: Optional[float] = None) -> Run[TargetT]:
+    def run(
+        self, run_id: str, /, *data: InputT, wait_s: Optional[float] = None, timeout_s: Optional[float] = None
+    ) -> Run[TargetT]:
         """Feed data to a run, which begins with its first call, and run what is due.
 
         The data is committed before the first builder runs, and each result before any other builder sees it. Where
@@ -141,6 +149,8 @@ class Executor(Generic[TargetT, InputT]):
             run_id: 1 to 512 bytes in UTF-8, without NUL.
             data: values of the inputs, at most one of each. Equal to what is there already: nothing changes.
             wait_s: how many seconds to wait for the run, at most; default: without limit.
+            timeout_s: how many seconds the builders may take, all in all; default: that of the workflow. Then no other
+                is begun, and what is still running is left to itself: its result is never seen.
 
         Returns:
             The run as this call left it: complete, or paused and saying what is missing.
@@ -148,26 +158,48 @@ class Executor(Generic[TargetT, InputT]):
         Raises:
             UnexpectedData: something is not an input; nothing of this call was kept.
             BuilderError: builders raised. What did not depend on them was built and kept; the next call tries them
-                again.
+                again. A `TimedOut` is one whose time was over, `Interrupted` one that may not be repeated by itself.
+            NotSettled: a loop was still changing after `max_rounds`; what was built was kept, the next call goes on.
             HookFailed: a strict hook raised; what was running was committed.
             RunLocked: another held the run for `wait_s`, or a builder of this run called, which would wait for itself;
                 its `kept` says that the data was committed.
             StoreError: the store failed; see its subclasses.
         """
+        limit_s = self._limit(timeout_s)
         fed = self._runs.freeze(data)
         try:
-            with self._journals.hold(run_id, wait_s=0):
-                return self._run_held(run_id, fed)
+            with self._journals.hold(run_id, wait_s=0), self._being_run(run_id):
+                return cast("Run[TargetT]", self._turns.run(run_id, fed, timeout_s=limit_s))
         except RunLocked:
             if fed:
                 self._runs.feed(run_id, fed)
-        own = (id(self), run_id) in _BEING_RUN.get()
+        own = self._is_being_run(run_id)
         try:
-            with self._journals.hold(run_id, wait_s=0 if own else wait_s):
-                return self._run_held(run_id, {})
+            with self._journals.hold(run_id, wait_s=0 if own else wait_s), self._being_run(run_id):
+                return cast("Run[TargetT]", self._turns.run(run_id, {}, timeout_s=limit_s))
         except RunLocked as locked:
             locked.kept, locked.own = bool(fed), own
             raise
+
+    async def arun(
+        self, run_id: str, /, *data: InputT, wait_s: Optional[float] = None, timeout_s: Optional[float] = None
+    ) -> Run[TargetT]:
+        """Do what `run` does, in the running asyncio loop, which it never keeps waiting.
+
+        Async builders run in that loop, as soon as they are due; plain ones run in the pool. When this is cancelled, it
+        cancels the async builders, lets the plain ones end, which cannot be stopped, and commits what has ended: the
+        run can be resumed.
+
+        Takes, returns and raises what `run` does.
+        """
+        from polaris_dsl._async import held  # noqa: PLC0415  asyncio takes long to load
+
+        limit_s = self._limit(timeout_s)
+        fed = self._runs.freeze(data)
+        own = self._is_being_run(run_id)
+        async with held(self._runs, run_id, fed, wait_s=0 if own else wait_s, own=own) as left:
+            with self._being_run(run_id):
+                return cast("Run[TargetT]", await self._turns.arun(run_id, left, timeout_s=limit_s))
 
     def feed(self, run_id: str, /, *data: InputT) -> None:
         """Commit data to a run and return at once, without running anything: for webhooks that have to answer quickly.
@@ -180,52 +212,88 @@ class Executor(Generic[TargetT, InputT]):
         """
         self._runs.feed(run_id, self._runs.freeze(data))
 
-    def _run_held(self, run_id: str, fed: Frozen) -> Run[TargetT]:
+    def wake(self, now: Optional[datetime] = None, /) -> Tuple[Run[TargetT], ...]:
+        """Resume the runs of this workflow in which a builder may be called again that raised `RetryAt`.
+
+        Call it now and then, from one process or several: a run that another one has just resumed is passed over.
+
+        Args:
+            now: resume what waits until then, at the latest (with a time zone); default: the time of the clock.
+
+        Returns:
+            The runs that were resumed, as this call left them. Where builders raised, that shows in the status.
+
+        Raises:
+            DefinitionError: `now` has no time zone.
+            StoreError: runs could not be read. The others were resumed.
+        """
+        now = self._clock.now() if now is None else now
+        if not isinstance(cast(object, now), datetime) or now.tzinfo is None:
+            raise DefinitionError(f"wake() takes a datetime with a time zone, not {now!r:.80}")
+        found: List[str] = []
+        woken: List[Run[TargetT]] = []
+        try:
+            found.extend(run_id for run_id, wake_at in self._asleep() if wake_at <= now)
+        finally:
+            for run_id in found:
+                woken.extend(self._woken(run_id, now))
+        return tuple(woken)
+
+    def _asleep(self) -> Iterator[Tuple[str, datetime]]:
+        for run_id, last in self._journals.runs():
+            if isinstance(last, Rested):
+                wake_at = moment(last.wake) if last.wake else None
+            else:
+                wake_at = run_of(self._runs.state(run_id), run_id=run_id, built=frozenset()).wake_at
+            if wake_at is not None:
+                yield run_id, wake_at
+
+    def _woken(self, run_id: str, now: datetime) -> Iterator[Run[TargetT]]:
+        try:
+            with self._journals.hold(run_id, wait_s=0), self._being_run(run_id):
+                yield cast("Run[TargetT]", self._turns.run(run_id, {}, timeout_s=self._limit(None), now=now))
+        except BuilderError as error:
+            yield cast("Run[TargetT]", error.run)
+        except RunLocked:
+            return
+
+    def settle(self, run_id: str, builder: Union[AnyBuilder, str], result: object, /) -> Run[TargetT]:
+        """Say how a call ended that was interrupted, of a builder with `at_most_once=True`; runs nothing.
+
+        Args:
+            run_id: the run.
+            builder: the builder, or its name.
+            result: what it would have returned, if its effect has happened; `RETRY` if it has not: then the next
+                `run(run_id)` calls it again.
+
+        Raises:
+            NotInterrupted: it was not interrupted in this run.
+            WrongProduct: it does not declare such a result.
+            UnknownRun: there is no such run.
+            RunLocked: it is being run.
+            StoreError: the store failed; see its subclasses.
+        """
+        name = builder if isinstance(builder, str) else builder.name
+        with self._journals.hold(run_id, wait_s=0):
+            return cast("Run[TargetT]", settled(self._runs, run_id, name, result))
+
+    def late(self) -> Tuple[Late, ...]:
+        """Return the builders that go on although their time is over, in the order in which it was."""
+        return self._watch.late()
+
+    def _limit(self, timeout_s: Optional[float]) -> Optional[float]:
+        return self.workflow.timeout_s if timeout_s is None else seconds(timeout_s, given="run(timeout_s=...)")
+
+    @contextmanager
+    def _being_run(self, run_id: str) -> Iterator[None]:
         outside = _BEING_RUN.set(_BEING_RUN.get() | {(id(self), run_id)})
         try:
-            return cast("Run[TargetT]", self._straight_through(run_id, fed) or self._with_care(run_id, fed))
+            yield
         finally:
             _BEING_RUN.reset(outside)
 
-    def _straight_through(self, run_id: str, fed: Frozen) -> Optional[Run[object]]:
-        """Begin a run where it may go straight through; None: it is to be run with care."""
-        if self._express is None or not isinstance(self._journals, MemoryJournals):
-            return None
-        lane = self._journals.lane(run_id)
-        if lane:
-            return None
-        went = self._express.run(lane, {slot: value for slot, (_, value) in fed.items()}, run_id=run_id)
-        return went if went is None or isinstance(went, Run) else self._with_care(run_id, {}, went)
-
-    def _with_care(self, run_id: str, fed: Frozen, known: Optional[Known] = None) -> Run[object]:
-        record, state = self._runs.opened(run_id)
-        self._runs.take_up(record, state, run_id, fed)
-        telling = None if self._hooked is None else Telling(self._hooked, self._plan, run_id)
-        commits = Commits(state, record, run_id=run_id, bodies=self._runs.bodies)
-        if known is not None:
-            commits.resume(known)
-        making = Making(commits, run_id=run_id, telling=telling, quick=isinstance(record, Lane))
-        execution = Execution(making, run_id=run_id, pool=self._pool, max_workers=self._max_workers)
-        if telling is None:
-            return self._at_rest(execution, commits, record, run_id)
-        commits.breaks(telling.run_started({slot: value for slot, (_, value) in fed.items()}))
-        return telling.to_the_end(lambda: self._at_rest(execution, commits, record, run_id))
-
-    def _at_rest(self, execution: Execution, commits: Commits, record: Record, run_id: str) -> Run[object]:
-        state = commits.state
-        try:
-            while True:
-                execution.run()
-                run = run_of(state, run_id=run_id, built=commits.built)
-                if commits.rest(run.status.value):
-                    break
-        except HookFailed as failed:
-            failed.with_run(run_of(state, run_id=run_id, built=commits.built))
-            raise
-        if isinstance(record, Lane):
-            record.memo = state
-        raise_first(commits.failures, run)
-        return run
+    def _is_being_run(self, run_id: str) -> bool:
+        return (id(self), run_id) in _BEING_RUN.get()
 
     # --- looking
 
@@ -243,7 +311,7 @@ class Executor(Generic[TargetT, InputT]):
         for run_id, last in self._journals.runs():
             # A run whose last call was killed, or that was only fed, has no status at its end: it has to be worked out.
             status = Status(last.status) if isinstance(last, Rested) else status_of(self._runs.state(run_id))
-            yield RunSummary(run_id, status, datetime.fromisoformat(last.at.replace("Z", "+00:00")))
+            yield RunSummary(run_id, status, moment(last.at))
 
     def delete(self, run_id: str, /) -> None:
         """Remove a run, for good.
@@ -254,25 +322,9 @@ class Executor(Generic[TargetT, InputT]):
         """
         self._journals.delete(run_id)
 
-    # --- threads
-
-    def _pool(self) -> Pool:
-        if self._lent_pool is not None:
-            return self._lent_pool
-        with self._pool_lock:
-            if self._own_pool is None:
-                from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415  runs in one thread need none
-
-                prefix = f"polaris-{self.workflow.name}"
-                self._own_pool = ThreadPoolExecutor(self._max_workers - 1, thread_name_prefix=prefix)
-            return self._own_pool
-
     def close(self) -> None:
-        """Let the threads go; a later call begins new ones. A lent pool is left alone."""
-        with self._pool_lock:
-            pool, self._own_pool = self._own_pool, None
-        if pool is not None:
-            pool.shutdown()
+        """Let the threads go, once they have ended what they do; a later call begins new ones. A lent pool is left."""
+        self._threads.close()
 
     def __enter__(self) -> Self:
         return self
@@ -284,7 +336,3 @@ class Executor(Generic[TargetT, InputT]):
 
     def __repr__(self) -> str:
         return f"<executor of {self.workflow!r}>"
-
-
-def _is_count(number: object) -> bool:
-    return isinstance(number, int) and not isinstance(number, bool) and number >= 1

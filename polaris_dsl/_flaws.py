@@ -119,13 +119,17 @@ def named(name: str, flaw: Flaw) -> Flaw:
 
 _NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 _RESERVED = frozenset({".", ".."})
-_WRITE = {"target": "target=A, or target=A | B where either is an end", "inputs": "inputs=A | B"}
+_WRITE = {
+    "target": "target=A, or target=A | B where either is an end",
+    "inputs": "inputs=A | B",
+    "transient": "transient=A | B",
+}
 _NAME_HELP = 'use 1 to 64 letters, digits, "_", "." or "-": name="card-payment"'
 
 
 def no_data(argument: Argument, *, told: str, refused: Flaw) -> Flaw:
-    """Say what is wrong with one class of `target=` or `inputs=`."""
-    shown = {"target": "the target", "inputs": "the input"}[argument]
+    """Say what is wrong with one class of `target=`, `inputs=` or `transient=`."""
+    shown = {"target": "the target", "inputs": "the input", "transient": "the transient"}[argument]
     help_ = "leave out None: a run says itself what is not there" if told == "None" else refused.help
     return Flaw(f"{shown} {told} {refused.message}", help_)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Dict, List, Mapping, Sequence, Tuple, cast
+from typing import Dict, List, Mapping, Optional, Sequence, Tuple, cast
 
 import attrs
 
@@ -20,6 +20,14 @@ class Definition:
     graph: Graph
     signatures: Tuple[Signature, ...]
     types: Mapping[str, type]
+
+
+@attrs.frozen
+class Limits:
+    """What is said of each call of a workflow: what lives within it (None: nothing does), and how long it may take."""
+
+    transient: object = None
+    timeout_s: Optional[float] = None
 
 
 class _Keys:
@@ -62,6 +70,7 @@ def define(
     place: Place,
     local: Mapping[str, object],
     known: Mapping[Builder[..., object], Signature],
+    limits: Limits,
 ) -> Definition:
     """Read all arguments; what cannot be read becomes a flaw of the graph. `inputs` is None where there are none.
 
@@ -71,12 +80,16 @@ def define(
     keys, flaws = _Keys(), _Flaws()
     wanted = flaws.data("target", target)
     fed = () if inputs is None else flaws.data("inputs", inputs)
+    brief = () if limits.transient is None else flaws.data("transient", limits.transient)
     shown = flaws.name("-".join(data.__name__ for data in wanted) if name is None else name, known=bool(wanted))
     items = flaws.items(builders)
     signatures = tuple(
         (known.get(item) if isinstance(item, Builder) else None) or infer(item, local=local) for item in items
     )
-    specs = tuple(_spec(signature, keys, listed=place) for signature in signatures)
+    specs = tuple(
+        _spec(signature, keys, listed=place, timeout_s=item.timeout_s if isinstance(item, Builder) else None)
+        for item, signature in zip(items, signatures)
+    )
     graph = Graph(
         name=shown,
         target=keys.all_of(wanted),
@@ -84,12 +97,14 @@ def define(
         builders=specs,
         data={},
         flaws=tuple(flaws.found),
-        places={"target": place, "inputs": place, "builders": place, "name": place},
+        places=dict.fromkeys(("target", "inputs", "builders", "name", "transient", "timeout_s"), place),
+        transient=keys.all_of(brief),  # after all others: it numbers no data
+        timeout_s=limits.timeout_s,
     )
     return Definition(attrs.evolve(graph, data=keys.specs()), signatures, keys.types)
 
 
-def _spec(signature: Signature, keys: _Keys, *, listed: Place) -> BuilderSpec:
+def _spec(signature: Signature, keys: _Keys, *, listed: Place, timeout_s: Optional[float]) -> BuilderSpec:
     return BuilderSpec(
         name=signature.name,
         consumes=keys.all_of(signature.data(Role.CONSUMES)),
@@ -100,6 +115,7 @@ def _spec(signature: Signature, keys: _Keys, *, listed: Place) -> BuilderSpec:
         flaw=signature.flaw,
         reads_known=signature.reads_known,
         product_known=signature.product_known,
+        timeout_s=timeout_s,
         defined=signature.place,
         listed=listed,
     )

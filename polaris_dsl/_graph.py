@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Mapping, Tuple, Union
+from typing import Mapping, Optional, Tuple, Union
 
 import attrs
 from typing_extensions import Literal
 
-Argument = Literal["target", "inputs", "builders", "name"]
+Argument = Literal["target", "inputs", "builders", "name", "transient", "timeout_s"]
 """An argument of `workflow(...)`, as a place that a diagnostic can point at."""
 
 Item = Union[int, Argument]
@@ -59,6 +59,8 @@ class BuilderSpec:
     """Whether all that it takes is known, in spite of the flaw."""
     product_known: bool = True
     """Whether all that it makes is known, in spite of the flaw."""
+    timeout_s: Optional[float] = None
+    """How many seconds a call of it may take."""
     defined: Place = attrs.field(default=Place(""), eq=True)
     """Where the function is written."""
     listed: Place = attrs.field(default=Place(""), eq=False)
@@ -88,6 +90,10 @@ class Graph:
     """What could not be read of the arguments other than `builders=`: argument, subject, flaw."""
     places: Mapping[Argument, Place] = attrs.field(factory=dict)
     """Where a diagnostic about an argument is put."""
+    transient: Tuple[str, ...] = ()
+    """The data that live within one call."""
+    timeout_s: Optional[float] = None
+    """How many seconds one call may take."""
 
     def about(self, data: str, /) -> DataSpec:
         """Return what is known of a data; of a key that is not in `data`, its name."""

@@ -2,28 +2,30 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
-from time import monotonic
-from typing import Any, Callable, Generator, Iterable, Optional, Union
+from datetime import datetime, timedelta, timezone
+from functools import partial
+from time import monotonic, time
+from typing import Callable, Generator, Iterable, Optional, Tuple, Union, cast
 
 import attrs
 
-from polaris_dsl._attempt import Attempt, Finish, Outcome, aperform, perform, too_late
+from polaris_dsl._attempt import Attempt, Finish, Outcome, aperform, finish_here, key_of, perform
 from polaris_dsl._commits import Commits, Ended
-from polaris_dsl._options import NO_OPTIONS
+from polaris_dsl._drafts import failed, intended
+from polaris_dsl._plan import Call
 from polaris_dsl._telling import Telling
 from polaris_dsl._watch import Watch
-from polaris_dsl.clock import Clock
+from polaris_dsl.clock import Clock, SystemClock
 from polaris_dsl.errors import BuilderError, Interrupted, RetryAt, TimedOut
 from polaris_dsl.retry import Retry
+from polaris_dsl.stores._lines import stamp
 
 
 @attrs.frozen
 class Perform:
-    """Call the builder now."""
+    """Call the builder; its outcome is wanted."""
 
     attempt: Attempt
-    limit_s: Optional[float]
 
 
 @attrs.frozen
@@ -40,4 +42,231 @@ class Sleep:
     seconds: float
 
 
+Trial = Tuple[int, float, Callable[[Outcome], object]]
+"""One trial of a builder: its number from 1, how many seconds to wait before it, and what takes its outcome."""
+
 Act = Union[Perform, Write, Sleep]
+Story = Generator[Act, Optional[Outcome], Outcome]
+"""What is to be done for one call, one act after the other. Who follows it does that in a thread, or in a loop."""
+
+
+@attrs.frozen
+class Limit:
+    """How long a builder may take: its own time, or what is left of that of the whole call of `run`."""
+
+    left_s: float
+    given_s: float
+    whole: bool
+
+
+class Making:
+    """Makes the calls of one run, for whoever runs it. Its methods are called in many threads.
+
+    Attributes:
+        commits: where it commits how they end.
+        quick: whether that is left to whoever has the lock next: where nothing is heeded but what a builder returns,
+            and a commit takes a few lines of Python.
+        clock: tells the time, and waits.
+    """
+
+    def __init__(
+        self,
+        commits: Commits,
+        /,
+        *,
+        run_id: str,
+        telling: Optional[Telling] = None,
+        quick: bool = False,
+        finish: Finish = finish_here,
+        watch: Optional[Watch] = None,
+        clock: Optional[Clock] = None,
+        timeout_s: Optional[float] = None,
+    ) -> None:
+        """Begin the time of a call of `run`; `finish` runs the coroutines of builders to their end."""
+        self.commits = commits
+        self.clock = clock or SystemClock()
+        self._plan = commits.state.plan
+        self._run_id = run_id
+        self._telling = telling
+        self._finish = finish
+        self._watch = watch or Watch()
+        self._timeout_s = timeout_s
+        self._ends_s = None if timeout_s is None else monotonic() + timeout_s
+        self._plain = telling is None and timeout_s is None and not self._plan.heeds_options
+        self.quick = quick and self._plain
+
+    def make(self, attempt: Attempt, /) -> Outcome:
+        """Call a builder; how that ended is committed, or, where that is quick, still to be."""
+        if not self._plain:
+            return self._follow(self.story(attempt))
+        outcome = perform(self._plan, attempt, run_id=self._run_id, finish=self._finish)
+        if self.quick:
+            return outcome
+        ended = self.commits.frozen(attempt, outcome)
+        self.commits.put(ended)
+        return ended.outcome
+
+    def story(self, attempt: Attempt, /) -> Story:
+        """Yield what is to be done for one call, and return how it ended."""
+        commits, call = self.commits, self._plan.calls[attempt[0]]
+        outcome: Optional[Outcome] = self._interrupted(attempt) if call.options.at_most_once else None
+        if outcome is not None:
+            return (yield from self._end(Ended(attempt, outcome, silent=True), trial=1, took_s=0.0))
+        trial, began_s = 1, monotonic()
+        for trial, wait_s, take in _trials(call.options.retry):
+            if outcome is not None:
+                error = cast("BuilderError", outcome)
+                draft = failed(call, attempt[1], error, trial=trial - 1)
+                yield Write(partial(commits.note, draft, partial(commits.state.failed, attempt[0])))
+                self._tell_retried(call, trial - 1, error, wait_s)
+                yield Sleep(self._at_most(wait_s))
+            if call.options.at_most_once:
+                yield Write(partial(self._intend, attempt))
+            if self._telling is not None:
+                commits.breaks(self._telling.builder_started(attempt, commits.state.finished[attempt[0]], trial=trial))
+            began_s = monotonic()
+            outcome = cast("Outcome", (yield Perform(attempt)))
+            take(outcome)
+        ended = self._ended(attempt, cast("Outcome", outcome))
+        return (yield from self._end(ended, trial=trial, took_s=monotonic() - began_s))
+
+    def _end(self, ended: Ended, *, trial: int, took_s: float) -> Story:
+        yield Write(partial(self.commits.put, ended))
+        telling, error = self._telling, ended.outcome
+        if ended.until is not None:
+            when = cast("RetryAt", cast("BuilderError", error).__cause__).when
+            wait_s = (when - self.clock.now()).total_seconds()
+            self._tell_retried(self._plan.calls[ended.attempt[0]], trial, cast("BuilderError", error), wait_s)
+        elif telling is not None:
+            told = ended.lost or error
+            self.commits.breaks(
+                telling.builder_ended(ended.attempt[0], told, kept=ended.kept, took_s=took_s, trial=trial)
+            )
+        return ended.outcome
+
+    def _tell_retried(self, call: Call, trial: int, error: BuilderError, wait_s: float) -> None:
+        if self._telling is not None:
+            self.commits.breaks(self._telling.builder_retried(call.name, trial, error, wait_s))
+
+    def _ended(self, attempt: Attempt, outcome: Outcome) -> Ended:
+        ended = self.commits.frozen(attempt, outcome)
+        error = ended.outcome
+        if isinstance(error, TimedOut):
+            # How a call ended that goes on is not known: what must not happen twice stays intended.
+            ended.silent = not error.begun or self._plan.calls[attempt[0]].options.at_most_once
+        elif isinstance(error, BuilderError) and isinstance(error.__cause__, RetryAt):
+            ended.until = stamp(error.__cause__.when.timestamp())
+        return ended
+
+    # --- what must not happen twice
+
+    def _interrupted(self, attempt: Attempt) -> Optional[Outcome]:
+        before = self.commits.state.intended.get(attempt[0])
+        if before is None:
+            return None
+        call, (versions, at) = self._plan.calls[attempt[0]], before
+        key = key_of(self._plan, call, versions, run_id=self._run_id)
+        return Interrupted(builder=call.name, run_id=self._run_id, place=str(call.place), since=at, idempotency_key=key)
+
+    def _intend(self, attempt: Attempt) -> None:
+        number, versions, _ = attempt
+        at_s, state = time(), self.commits.state
+        draft = intended(self._plan.calls[number], versions, at_s)
+        self.commits.note(draft, partial(state.intends, number, versions, stamp(at_s)))
+
+    # --- in a thread
+
+    def _follow(self, story: Story) -> Outcome:
+        try:
+            act = next(story)
+            while True:
+                act = story.send(self._do(act))
+        except StopIteration as end:
+            return cast("Outcome", end.value)
+
+    def _do(self, act: Act) -> Optional[Outcome]:
+        if isinstance(act, Perform):
+            return self._performed(act.attempt)
+        if isinstance(act, Write):
+            act.function()
+        else:
+            self.clock.sleep(act.seconds)
+        return None
+
+    def _performed(self, attempt: Attempt) -> Outcome:
+        call = self._plan.calls[attempt[0]]
+        if call.options.is_async:
+            return cast("Outcome", self._finish(self.aperform(attempt)))
+        limit = self._limit(call)
+        go = partial(perform, self._plan, attempt, run_id=self._run_id, finish=self._finish, deadline=_deadline(limit))
+        if limit is None:
+            return go()
+        if limit.left_s <= 0:
+            return self._timed_out(call, limit, begun=False)
+        outcome = self._watch.call(go, limit_s=limit.left_s, run_id=self._run_id, builder=call.name)
+        return self._timed_out(call, limit, begun=True) if outcome is None else outcome
+
+    # --- in a loop
+
+    async def aperform(self, attempt: Attempt, /) -> Outcome:
+        """Call an async builder in the running loop; what takes longer than it may is cancelled."""
+        import asyncio  # noqa: PLC0415  it takes as long to load as all else here, and few need it
+
+        call = self._plan.calls[attempt[0]]
+        limit = self._limit(call)
+        coroutine = aperform(self._plan, attempt, run_id=self._run_id, deadline=_deadline(limit))
+        if limit is None:
+            return await coroutine
+        if limit.left_s <= 0:
+            coroutine.close()
+            return self._timed_out(call, limit, begun=False)
+        future = asyncio.ensure_future(coroutine)
+        try:
+            await asyncio.wait({future}, timeout=limit.left_s)
+        finally:
+            late = not future.done()
+            future.cancel()
+        if not late:
+            return future.result()
+        self._watch.passes(future, run_id=self._run_id, builder=call.name)
+        return self._timed_out(call, limit, begun=True)
+
+    # --- time
+
+    def _limit(self, call: Call) -> Optional[Limit]:
+        own_s = call.options.timeout_s
+        own = None if own_s is None else Limit(own_s, own_s, whole=False)
+        if self._ends_s is None or self._timeout_s is None:
+            return own
+        whole = Limit(self._ends_s - monotonic(), self._timeout_s, whole=True)
+        return own if own is not None and own.left_s < whole.left_s else whole
+
+    def _at_most(self, wait_s: float) -> float:
+        return wait_s if self._ends_s is None else max(0.0, min(wait_s, self._ends_s - monotonic()))
+
+    def _timed_out(self, call: Call, limit: Limit, *, begun: bool) -> TimedOut:
+        error = TimedOut(
+            builder=call.name,
+            run_id=self._run_id,
+            place=str(call.place),
+            limit_s=limit.given_s,
+            whole=limit.whole,
+            begun=begun,
+        )
+        error.__cause__ = TimeoutError(f"{limit.given_s:.3g} s were over")
+        return error
+
+
+def _deadline(limit: Optional[Limit]) -> Optional[datetime]:
+    return None if limit is None else datetime.now(timezone.utc) + timedelta(seconds=limit.left_s)
+
+
+def _trials(retry: Optional[Retry]) -> Iterable[Trial]:
+    if retry is None:
+        return _ONCE
+    from polaris_dsl._trials import trials  # noqa: PLC0415  few builders are tried again
+
+    return trials(retry)
+
+
+_ONCE: Iterable[Trial] = ((1, 0.0, lambda _: None),)

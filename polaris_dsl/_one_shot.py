@@ -3,16 +3,31 @@
 from __future__ import annotations
 
 import os
-from typing import Dict, Mapping, Sequence, Set
+from typing import Dict, Mapping, Sequence
 
-from polaris_dsl._attempt import NOTHING, Outcome, failure, finish_here, odd, perform, prepare, raise_first
+import attrs
+
+from polaris_dsl._attempt import NOTHING, Outcome, failure, finish_here, odd, raise_first
 from polaris_dsl._feed import accept
+from polaris_dsl._options import MOST_ROUNDS
 from polaris_dsl._plan import Plan, Values
 from polaris_dsl._run import Run, complete_run, run_of
 from polaris_dsl._state import State
 from polaris_dsl._straight import Compiled, Odd, Straight
-from polaris_dsl._wave import Wave
-from polaris_dsl.errors import BuilderError
+from polaris_dsl.errors import NotSettled
+from polaris_dsl.stores import Line
+from polaris_dsl.stores._lines import Draft
+
+
+@attrs.frozen
+class Nowhere:
+    """The journal of a run that ends with its call: keeps nothing, and nobody else writes to it."""
+
+    def put(self, n: int, drafts: Sequence[Draft], /) -> Sequence[Line]:  # noqa: ARG002  kept nowhere
+        return ()
+
+    def after(self, n: int, /) -> Sequence[Line]:  # noqa: ARG002  as above
+        return ()
 
 
 class OneShot:
@@ -26,8 +41,8 @@ class OneShot:
         self._plan = plan
         self._compiled = Compiled(plan)
 
-    def run(self, data: Sequence[object], /) -> Run[object]:
-        """Run on the data given; raises `UnexpectedData` and `BuilderError`."""
+    def run(self, data: Sequence[object], /, *, max_rounds: int = MOST_ROUNDS) -> Run[object]:
+        """Run on the data given; raises `UnexpectedData`, `BuilderError` and `NotSettled`."""
         fed = accept(self._plan, data)
         run_id = os.urandom(16).hex()
         known: Mapping[int, Outcome] = {}
@@ -41,7 +56,7 @@ class OneShot:
                 if any(values[slot] is not None for slot in self._plan.target):
                     return complete_run(self._plan, values, run_id=run_id)
                 known = self._known(values, before=len(self._plan.calls))
-        return self._with_care(fed, known, run_id=run_id)
+        return self._with_care(fed, known, run_id=run_id, max_rounds=max_rounds)
 
     def _known_at(self, error: Exception, code: Straight, *, run_id: str) -> Dict[int, Outcome]:
         at, values, _ = code.stopped_at(error.__traceback__)
@@ -61,25 +76,26 @@ class OneShot:
                 known[at] = NOTHING if made is None else (made, values[made])
         return known
 
-    def _with_care(self, fed: Mapping[int, object], known: Mapping[int, Outcome], *, run_id: str) -> Run[object]:
+    def _with_care(
+        self, fed: Mapping[int, object], known: Mapping[int, Outcome], *, run_id: str, max_rounds: int
+    ) -> Run[object]:
+        from polaris_dsl._bodies import Live  # noqa: PLC0415  few runs come here
+        from polaris_dsl._commits import Commits  # noqa: PLC0415  as above
+        from polaris_dsl._execution import Execution  # noqa: PLC0415  as above
+        from polaris_dsl._making import Making  # noqa: PLC0415  as above
+        from polaris_dsl._waves import Waves  # noqa: PLC0415  as above
+
         state = State(self._plan, thaw=lambda _, body: body)
         state.fed([(slot, value, value) for slot, value in fed.items()])
-        wave = Wave(state, tried={})
-        failures: Dict[int, BuilderError] = {}
-        built: Set[int] = set()
-        while wave.due:
-            attempt = prepare(state, wave.due.popleft())
-            call, versions, _ = attempt
-            outcome = known.get(call) or perform(self._plan, attempt, run_id=run_id, finish=finish_here)
-            if isinstance(outcome, BuilderError):
-                failures[call] = outcome
-                state.failed(call)
-            else:
-                slot, value = outcome
-                state.built(call, versions, slot, value, value, False)  # noqa: FBT003  as it takes it
-                built.update(() if slot is None else (slot,))
-            wave.settle(call, finished=call not in failures)
-        state.touched = set(failures)
-        run = run_of(state, run_id=run_id, built=built)
-        raise_first(failures, run)
+        commits = Commits(state, Nowhere(), run_id=run_id, bodies=Live())
+        for call, outcome in known.items():
+            commits.resume({(call, state.versions(call)): outcome})
+        making = Making(commits, run_id=run_id, timeout_s=self._plan.timeout_s)
+        try:
+            Execution(making, Waves(commits, most=max_rounds, run_id=run_id), run_id=run_id).run()
+        except NotSettled as error:
+            error.with_run(run_of(state, run_id=run_id, built=commits.built))
+            raise
+        run = run_of(state, run_id=run_id, built=commits.built)
+        raise_first(commits.failures, run)
         return run

@@ -8,6 +8,7 @@ from typing import Any, Callable, Dict, FrozenSet, List, Mapping, Optional, Prot
 import attrs
 
 from polaris_dsl._graph import Graph, Place
+from polaris_dsl._options import NO_OPTIONS, Options
 from polaris_dsl._survey import Survey, survey_of
 from polaris_dsl._worlds import Worlds, judge, leading
 from polaris_dsl.errors import WorkflowError
@@ -57,7 +58,8 @@ class Call:
     produces: Tuple[int, ...]
     maybe: bool
     followers: Tuple[int, ...] = ()
-    """The calls that consume what it makes, or have it as an optional."""
+    """The calls that consume what it makes, or have it as an optional; not those that a loop leads back to."""
+    options: Options = NO_OPTIONS
     plain: bool = attrs.field(init=False)
     """Whether its arguments are just what is in their slots, in order."""
     values_of: Pick = attrs.field(init=False, eq=False, repr=False)
@@ -112,8 +114,16 @@ class Plan:
     choices: Tuple[Tuple[int, int, int], ...]
     """Call, slot, and the worlds in which the call chooses that slot."""
     worlds: Worlds
+    loops: bool = False
+    """Whether builders wait for each other, through inputs."""
+    transient: FrozenSet[int] = frozenset()
+    """The slots of what lives within one call and is never written to a store."""
+    timeout_s: Optional[float] = None
+    """How many seconds one call may take, or None."""
     refused: Optional[WorkflowError] = None
     """Why it takes no data: it stands in for that of a wrong workflow, while workflows are only checked."""
+    heeds_options: bool = attrs.field(init=False)
+    """Whether a call has options, or the whole a time."""
     names_of: Tuple[str, ...] = attrs.field(init=False)
     """The names of the data, by slot."""
     followers: Tuple[Tuple[int, ...], ...] = attrs.field(init=False)
@@ -124,6 +134,12 @@ class Plan:
     """By call: how many calls it follows."""
     first: Tuple[int, ...] = attrs.field(init=False)
     """The calls that follow no other."""
+    back: Tuple[Tuple[int, ...], ...] = attrs.field(init=False)
+    """By call: those that a loop leads back to, for they wait for what it makes and do not follow it."""
+
+    @heeds_options.default
+    def _heeds_options(self) -> bool:
+        return self.timeout_s is not None or any(call.options is not NO_OPTIONS for call in self.calls)
 
     @names_of.default
     def _names_of(self) -> Tuple[str, ...]:
@@ -152,6 +168,15 @@ class Plan:
     @first.default
     def _first(self) -> Tuple[int, ...]:
         return tuple(call for call, before in enumerate(self.waiting) if not before)
+
+    @back.default
+    def _back(self) -> Tuple[Tuple[int, ...], ...]:
+        if not self.loops:
+            return ()
+        return tuple(
+            tuple({taker for slot in call.produces for taker in self.takers[slot]} - set(call.followers))
+            for call in self.calls
+        )
 
     def names(self, slots: Sequence[int]) -> Tuple[str, ...]:
         """Return the names of data."""
@@ -182,11 +207,17 @@ def refused_plan(error: WorkflowError, /) -> Plan:
     """Return a plan of nothing, which answers all that it is fed with the error."""
     nothing = Graph(name=error.name, target=(), inputs=(), builders=(), data={})
     worlds = judge({}, (), given=frozenset(), target=())
-    return attrs.evolve(compile_plan(survey_of(nothing), worlds, [], types={}, digest=""), refused=error)
+    return attrs.evolve(compile_plan(survey_of(nothing), worlds, [], options=[], types={}, digest=""), refused=error)
 
 
 def compile_plan(
-    survey: Survey, worlds: Worlds, parts: Sequence[Part], *, types: Mapping[str, type], digest: str
+    survey: Survey,
+    worlds: Worlds,
+    parts: Sequence[Part],
+    *,
+    options: Sequence[Options],
+    types: Mapping[str, type],
+    digest: str,
 ) -> Plan:
     """Compile a graph in which nothing was found to be wrong: number its data and builders; `types` by key."""
     graph, listed, ordered = survey.graph, survey.sound, survey.ordered or ()
@@ -223,6 +254,7 @@ def compile_plan(
                 produces=tuple([slots[key] for key in spec.produces]),
                 maybe=spec.maybe,
                 followers=tuple(followers.pop(at)),
+                options=options[at],
             )
         )
     return Plan(
@@ -241,4 +273,7 @@ def compile_plan(
         leads=tuple(leads[at] for at in ordered),
         choices=tuple((number[at], slots[key], mask) for (at, key), mask in worlds.picks.items()),
         worlds=worlds,
+        loops=bool(survey.back),
+        transient=frozenset(slots[key] for key in graph.transient),
+        timeout_s=graph.timeout_s,
     )

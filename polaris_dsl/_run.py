@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from enum import Enum
 from typing import AbstractSet, Generic, Iterator, Mapping, Optional, Tuple, Type, TypeVar, cast
 
@@ -12,6 +13,7 @@ from polaris_dsl._plan import Plan, Values
 from polaris_dsl._state import State
 from polaris_dsl._wave import Wave
 from polaris_dsl.errors import IncompleteRun
+from polaris_dsl.stores._lines import moment
 
 T = TypeVar("T")
 TargetT = TypeVar("TargetT", covariant=True)
@@ -43,6 +45,7 @@ class Run(Generic[TargetT]):
             once the target is there.
         silent: the builders on a way to the target that returned nothing, in plan order; empty once the target is
             there.
+        wake_at: when the first builder may be called again that raised `RetryAt` (aware, in UTC); None if none did.
     """
 
     id: str
@@ -50,6 +53,7 @@ class Run(Generic[TargetT]):
     target: Optional[TargetT]
     missing: Tuple[type, ...]
     silent: Tuple[str, ...]
+    wake_at: Optional[datetime]
     _slots: Mapping[type, int]
     _values: Values
     _made: AbstractSet[int]
@@ -101,13 +105,17 @@ class Run(Generic[TargetT]):
     def __repr__(self) -> str:
         facts = [("missing", [data.__name__ for data in self.missing]), ("silent", self.silent)]
         waits = "".join(f", {word} {', '.join(names)}" for word, names in facts if names)
+        if self.wake_at is not None:
+            waits += f", wakes at {self.wake_at.isoformat(timespec='seconds')}"
         return f"<run {self.id!r} {self.status.value}{waits}>"
 
 
 def complete_run(plan: Plan, values: Values, /, *, run_id: str) -> Run[object]:
     """Return a fresh run that has reached its target, in which all that is no input was made."""
     target = next(value for value in map(values.__getitem__, plan.target) if value is not None)
-    made: Run[object] = Run(run_id, Status.COMPLETE, target, (), (), plan.slots, values, plan.products, plan.wanted)
+    made: Run[object] = Run(
+        run_id, Status.COMPLETE, target, (), (), None, plan.slots, values, plan.products, plan.wanted
+    )
     return made
 
 
@@ -123,6 +131,7 @@ def run_of(state: State, /, *, run_id: str, built: AbstractSet[int]) -> Run[obje
         target,
         tuple(_missing(state)) if target is None else (),
         tuple(_silent(state)) if target is None else (),
+        _wake_at(state) if state.postponed else None,
         plan.slots,
         values,
         built,
@@ -134,12 +143,17 @@ def run_of(state: State, /, *, run_id: str, built: AbstractSet[int]) -> Run[obje
 def status_of(state: State, /) -> Status:
     """Return where a run stands."""
     if state.touched or not state.begun:
-        due = Wave(state, tried={}).due
-        if any(call in state.raised for call in due):
+        due = Wave(state, tried={call: versions for call, (versions, _) in state.postponed.items()}).due
+        if any(call in state.raised or call in state.intended for call in due):
             return Status.FAILED
         if due:
             return Status.DUE
     return Status.COMPLETE if any(state.version[slot] for slot in state.plan.target) else Status.PAUSED
+
+
+def _wake_at(state: State) -> Optional[datetime]:
+    untils = [until for call, (versions, until) in state.postponed.items() if state.versions(call) == versions]
+    return moment(min(untils)) if untils else None
 
 
 def _missing(state: State) -> Iterator[type]:

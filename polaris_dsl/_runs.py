@@ -48,6 +48,11 @@ class Runs:
             state.apply(line)
         return lane, state
 
+    def keep(self, run_id: str, state: State, /) -> None:
+        """Keep what a run that is held is known to hold, for its next call, where that costs nothing."""
+        if isinstance(self.journals, MemoryJournals):
+            self.journals.lane(run_id).memo = state
+
     def take_up(self, record: Record, state: State, run_id: str, fed: Frozen, /) -> None:
         """Commit what is new of what is fed, beginning the run if there is none."""
         news: Sequence[Line] = ()

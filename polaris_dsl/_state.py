@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Callable, Iterable, List, Optional, Set, Tuple
+from typing import Callable, Dict, Iterable, List, Mapping, Optional, Set, Tuple, Union
 
 from polaris_dsl._plan import Plan
-from polaris_dsl.stores import Built, Failed, Fed, Line, Rested
+from polaris_dsl.stores import Built, Failed, Fed, Intended, Line, Postponed, Released, Rested
 
 Versions = Tuple[int, ...]
 """The versions of what a call waits for, in the order of `Call.waits_for`; 0 where it is absent."""
@@ -17,6 +17,9 @@ UNREAD = object()
 """In place of a value that was not made from its body yet."""
 
 
+_OF_CALLS = (Built, Failed, Intended, Released, Postponed)
+
+
 class State:
     """What one run holds after some lines of its journal. Not safe to share between threads.
 
@@ -25,8 +28,10 @@ class State:
 
     Attributes, by slot: `version` (0 where the data is absent), `body` as the store keeps it, `value` as builders see
     it, `maker`, the call that made it. By call: `finished`, the versions of its last finished call, and `made`, the
-    slot of what that made. `raised` are the calls that failed since, `touched` those for which something may have
-    changed since they were last looked at.
+    slot of what that made. `raised` are the calls that failed since; `intended` those that were begun and must not be
+    called twice, with their versions and when that was; `postponed` those that asked to be called again, with the
+    versions that they were called with and not before when. `touched` are those for which something may have changed
+    since they were last looked at. `rested`: the status and the wake of the last line, where a call ended with it.
     """
 
     def __init__(self, plan: Plan, /, *, thaw: Callable[[int, object], object]) -> None:
@@ -40,9 +45,11 @@ class State:
         self.finished: List[Optional[Versions]] = [None] * len(plan.calls)
         self.made: List[Optional[int]] = [None] * len(plan.calls)
         self.raised: Set[int] = set()
+        self.intended: Dict[int, Tuple[Versions, str]] = {}
+        self.postponed: Dict[int, Tuple[Versions, str]] = {}
         self.touched: Set[int] = {call for call, spec in enumerate(plan.calls) if not spec.consumes}
         self.begun = False
-        self.rested: Optional[str] = None
+        self.rested: Optional[Tuple[str, str]] = None
         self._thaw = thaw
         self._unread: Set[int] = set()
 
@@ -73,17 +80,26 @@ class State:
         if isinstance(line, Fed):
             known = [(self.plan.named.get(put.name), put.body) for put in line.put]
             self.fed([(slot, body, UNREAD) for slot, body in known if slot is not None])
-        elif isinstance(line, (Built, Failed)) and line.by in self.plan.numbers:
+        elif isinstance(line, _OF_CALLS) and line.by in self.plan.numbers:
             call = self.plan.numbers[line.by]
-            if isinstance(line, Failed):
-                self.failed(call)
-            else:
-                self._apply_built(call, line)
+            self._apply_to(call, line)
             self.touched.add(call)
         else:
-            self.passed(line.status if isinstance(line, Rested) else None)
+            self.passed((line.status, line.wake) if isinstance(line, Rested) else None)
 
-    def passed(self, rested: Optional[str] = None, /) -> None:
+    def _apply_to(self, call: int, line: Union[Built, Failed, Intended, Released, Postponed]) -> None:
+        if isinstance(line, Built):
+            self._apply_built(call, line)
+        elif isinstance(line, Failed):
+            self.failed(call)
+        elif isinstance(line, Intended):
+            self.intends(call, self._versions_in(call, line.inputs), line.at)
+        elif isinstance(line, Postponed):
+            self.postpones(call, self._versions_in(call, line.inputs), line.until)
+        else:
+            self.releases(call)
+
+    def passed(self, rested: Optional[Tuple[str, str]] = None, /) -> None:
         """Take in a line that changes nothing: where a call came to rest, for one."""
         self.n += 1
         self.rested = rested
@@ -97,9 +113,27 @@ class State:
 
     def failed(self, call: int, /) -> None:
         """Take in that a call raised."""
+        self.releases(call)
+        self.postponed.pop(call, None)
+        self.raised.add(call)
+
+    def intends(self, call: int, versions: Versions, at: str, /) -> None:
+        """Take in that a call is about to be made that must not be made twice."""
         self.passed()
         self.begun = True
-        self.raised.add(call)
+        self.intended[call] = (versions, at)
+
+    def releases(self, call: int, /) -> None:
+        """Take in that such a call may be made again."""
+        self.passed()
+        self.begun = True
+        self.intended.pop(call, None)
+
+    def postpones(self, call: int, versions: Versions, until: str, /) -> None:
+        """Take in that a call asked to be made again, not before a time."""
+        self.releases(call)
+        self.raised.discard(call)
+        self.postponed[call] = (versions, until)
 
     def built(
         self,
@@ -113,7 +147,7 @@ class State:
     ) -> None:
         """Take in that a call was finished, and what it made; `kept`: equal to what was there.
 
-        It does not say which calls this touches, for those follow the call: whoever makes calls goes on to them.
+        It does not say which calls follow that: whoever makes calls goes on to them. It does where a loop leads back.
         """
         self.n += 1
         self.rested = None
@@ -121,6 +155,12 @@ class State:
         self.finished[call] = versions
         if self.raised:
             self.raised.discard(call)
+        if self.intended:
+            self.intended.pop(call, None)
+        if self.postponed:
+            self.postponed.pop(call, None)
+        if self.plan.loops:
+            self.touched.update(self.plan.back[call])
         before = self.made[call]
         self.made[call] = slot
         if slot is not None:
@@ -133,13 +173,16 @@ class State:
 
     def _apply_built(self, call: int, line: Built) -> None:
         spec = self.plan.calls[call]
-        versions = tuple([line.inputs.get(name, 0) for name in spec.waits_for_names])
+        versions = self._versions_in(call, line.inputs)
         slot, body = self._product(line)
         self.built(call, versions, slot, body, UNREAD, bool(line.kept))
         if len(line.inputs) != sum(map(bool, versions)):
             # A journal of older code may know other inputs: then this was not the last call of what the builder is now.
             self.finished[call] = None
         self.touched.update(spec.followers)
+
+    def _versions_in(self, call: int, inputs: Mapping[str, int]) -> Versions:
+        return tuple([inputs.get(name, 0) for name in self.plan.calls[call].waits_for_names])
 
     def _product(self, line: Built) -> Tuple[Optional[int], object]:
         for put in line.put:

@@ -83,11 +83,13 @@ def straight(plan: Plan, /, *, draft: Optional[Callable[..., Line]] = None) -> O
     """Compile a plan for runs that are fed all that is consumed; None if straight code cannot do what it means.
 
     That is where a data has several makers or is also fed (who made it must be known), and where a builder takes its
-    `Context` or has accesses (which show versions, and the order of builders).
+    `Context` or has accesses (which show versions, and the order of builders), or is called with options.
 
     With `draft`, which makes the line of a call that has ended, the code takes before the inputs the lines and the
     foreign lines of a lane, and puts what a builder made behind the lines that begin a run before it calls the next.
     """
+    if plan.loops or plan.heeds_options:
+        return None
     made = [slot for call in plan.calls for slot in call.produces]
     plain = all(argument.slot in call.waits_for for call in plan.calls for argument in call.arguments)
     if not plain or len(set(made)) < len(made) or not set(made).isdisjoint(plan.inputs):

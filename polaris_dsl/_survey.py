@@ -11,6 +11,7 @@ from graphlib import CycleError
 
 from polaris_dsl._cycles import Group, groups, order
 from polaris_dsl._graph import BuilderSpec, Flaw, Graph, Item, Place
+from polaris_dsl._loops import Edge, back_edges, edges_of
 from polaris_dsl.diagnostics import Code, Diagnostic, Text
 
 Hop = Tuple[int, int, str]
@@ -33,11 +34,18 @@ class Survey:
     ordered: Optional[Tuple[int, ...]]
     """The builders, each behind those that it waits for; None where some wait for each other."""
     cycles: Tuple[Group, ...]
+    back: FrozenSet[Edge] = frozenset()
+    """The edges that lead back to where loops begin: `before` leaves these out."""
 
     @cached_property
     def towards(self) -> Mapping[str, Hop]:
         """For each data that leads to the target, the next builder and its product on the shortest path."""
         return _towards(self.graph, self.sound, self.producers)
+
+    @cached_property
+    def edges(self) -> Mapping[int, Tuple[Edge, ...]]:
+        """For each builder, the edges that it waits at, without those that lead back."""
+        return edges_of(self.sound, self.producers, back=self.back)
 
     @property
     def products_known(self) -> bool:
@@ -50,6 +58,10 @@ class Survey:
         return all(spec.reads_known for spec, _ in self.flawed.values()) and not any(
             argument == "builders" for argument, _, _ in self.graph.flaws
         )
+
+    @property
+    def inputs_known(self) -> bool:
+        return not any(argument == "inputs" for argument, _, _ in self.graph.flaws)
 
     @property
     def target_known(self) -> bool:
@@ -136,8 +148,14 @@ def survey_of(graph: Graph) -> Survey:
             producers.setdefault(data, []).append(at)
     presumed = frozenset(data for spec, _ in flawed.values() for data in spec.produces)
     before = {at: {maker for data in spec.waits_for for maker in producers.get(data, ())} for at, spec in sound.items()}
+    back: FrozenSet[Edge] = frozenset()
+    if not producers.keys().isdisjoint(graph.inputs):
+        back = back_edges(before, sound, producers, fed=graph.inputs)
+    if back:
+        onward = edges_of(sound, producers, back=back)
+        before = {at: {maker for maker, _, _ in into} for at, into in onward.items()}
     ordered, cycles = _ordered(before)
-    return Survey(graph, sound, flawed, producers, presumed, before, ordered, cycles)
+    return Survey(graph, sound, flawed, producers, presumed, before, ordered, cycles, back)
 
 
 def _ordered(before: Mapping[int, Set[int]]) -> Tuple[Optional[Tuple[int, ...]], Tuple[Group, ...]]:
@@ -150,11 +168,11 @@ def _ordered(before: Mapping[int, Set[int]]) -> Tuple[Optional[Tuple[int, ...]],
 def flaw_of(graph: Graph, spec: BuilderSpec, /) -> Optional[Flaw]:
     """Return what is wrong with a signature that was read, but makes no sense."""
     for data in spec.consumes:
-        if data in spec.produces:
+        if data in spec.produces and data not in graph.inputs:
             name = graph.about(data).name
             return Flaw(
                 f"{spec.name} consumes its own product {name}",
-                f"take the last one as Access[{name}], or return another data",
+                f"take the last one as Access[{name}], return another data, or list it in inputs=: that makes a loop",
             )
     takes = spec.takes
     if len(set(takes)) < len(takes):

@@ -15,7 +15,15 @@ from polaris_dsl._plan import Plan
 from polaris_dsl._run import Run, Status
 from polaris_dsl._state import Versions
 from polaris_dsl.errors import BuilderError, HookFailed
-from polaris_dsl.hooks import BuilderFailed, BuilderStarted, DataBuilt, NothingBuilt, RunEnded, RunStarted
+from polaris_dsl.hooks import (
+    BuilderFailed,
+    BuilderRetried,
+    BuilderStarted,
+    DataBuilt,
+    NothingBuilt,
+    RunEnded,
+    RunStarted,
+)
 
 
 def _now() -> datetime:
@@ -41,7 +49,7 @@ class Telling:
         event = RunStarted(run_id=self.run_id, workflow=self.plan.workflow, at=_now(), fed=given)
         return self.to.tell(self.to.run_started, event)
 
-    def builder_started(self, attempt: Attempt, finished: Optional[Versions], /) -> Optional[HookFailed]:
+    def builder_started(self, attempt: Attempt, finished: Optional[Versions], /, *, trial: int) -> Optional[HookFailed]:
         """Tell of a call that is about to be made; `finished`: the versions of its last finished one."""
         if not self.to.builder_started:
             return None
@@ -55,21 +63,36 @@ class Telling:
             workflow=self.plan.workflow,
             builder=call.name,
             at=_now(),
-            attempt=1,
+            attempt=trial,
             changed={self.plan.data[slot]: value for slot, value in taken if slot in newer},
         )
         return self.to.tell(self.to.builder_started, event)
 
     def builder_ended(
-        self, number: int, outcome: Union[Product, BaseException], /, *, kept: bool, took_s: float
+        self, number: int, outcome: Union[Product, BaseException], /, *, kept: bool, took_s: float, trial: int
     ) -> Optional[HookFailed]:
         """Tell how a call ended: with a product that is committed, or with an error."""
         facts = (self.plan.calls[number].name, took_s)
         if isinstance(outcome, BaseException):
-            return self._failed(*facts, outcome)
+            return self._failed(*facts, outcome, trial=trial)
         return self._nothing(*facts) if outcome[0] is None else self._built(*facts, outcome[1], kept=kept)
 
-    def _failed(self, builder: str, took_s: float, error: BaseException) -> Optional[HookFailed]:
+    def builder_retried(self, builder: str, trial: int, error: BuilderError, wait_s: float, /) -> Optional[HookFailed]:
+        """Tell that a builder raised and is to be called again."""
+        if not self.to.retried:
+            return None
+        event = BuilderRetried(
+            run_id=self.run_id,
+            workflow=self.plan.workflow,
+            builder=builder,
+            at=_now(),
+            attempt=trial,
+            error=cast("Exception", error.__cause__),
+            wait_s=wait_s,
+        )
+        return self.to.tell(self.to.retried, event)
+
+    def _failed(self, builder: str, took_s: float, error: BaseException, *, trial: int) -> Optional[HookFailed]:
         cause = error.__cause__ if isinstance(error, BuilderError) else error
         if not self.to.failed or not isinstance(cause or error, Exception):
             return None
@@ -80,7 +103,7 @@ class Telling:
             at=_now(),
             took_s=took_s,
             error=cast("Exception", cause or error),
-            attempt=1,
+            attempt=trial,
         )
         return self.to.tell(self.to.failed, event)
 

@@ -9,11 +9,8 @@ from polaris_dsl._attempt import Outcome
 from polaris_dsl.errors import BuilderError, RetryAt, TimedOut
 from polaris_dsl.retry import Retry
 
-Trial = Tuple[int, float, Callable[[Outcome], object]]
-"""Its number from 1, how many seconds are to be waited before it, and what takes its outcome."""
 
-
-def trials(retry: Retry, /) -> Iterator[Trial]:
+def trials(retry: Retry, /) -> Iterator[Tuple[int, float, Callable[[Outcome], object]]]:
     """Yield one trial after the other, until an outcome is final. Whoever makes them waits himself."""
     import tenacity  # noqa: PLC0415  it takes as long to load as all else here, and few need it
 

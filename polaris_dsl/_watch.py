@@ -5,13 +5,13 @@ from __future__ import annotations
 import contextvars
 import logging
 import threading
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from datetime import datetime, timezone
 from time import monotonic
 from typing import Callable, Dict, Optional, Tuple, TypeVar
 
 import attrs
-from typing_extensions import final
+from typing_extensions import Protocol, final
 
 T = TypeVar("T")
 
@@ -32,6 +32,12 @@ class Late:
     run_id: str
     builder: str
     since: datetime
+
+
+class Ends(Protocol):
+    """What says when it has ended: a future, of a thread or of a loop."""
+
+    def add_done_callback(self, callback: Callable[[object], object], /) -> object: ...
 
 
 class Watch:
@@ -57,13 +63,13 @@ class Watch:
             daemon=True,  # what hangs for good must not keep the process from ending
         )
         thread.start()
-        _wait(future, limit_s)
+        wait([future], timeout=limit_s)
         if future.done():
             return future.result()
         self.passes(future, run_id=run_id, builder=builder)
         return None
 
-    def passes(self, future: Future[T], /, *, run_id: str, builder: str) -> None:
+    def passes(self, goes_on: Ends, /, *, run_id: str, builder: str) -> None:
         """Account for what goes on after its time, until it ends."""
         began_s = monotonic()
         with self._lock:
@@ -77,13 +83,7 @@ class Watch:
                 del self._late[number]
             _LOGGER.warning("run %s: builder %s ended %.3g s too late", run_id, builder, monotonic() - began_s)
 
-        future.add_done_callback(ended)
-
-
-def _wait(future: Future[T], limit_s: float) -> None:
-    from concurrent.futures import wait
-
-    wait([future], timeout=limit_s)
+        goes_on.add_done_callback(ended)
 
 
 def _call(function: Callable[[], T], future: Future[T]) -> None:

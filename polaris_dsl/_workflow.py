@@ -14,10 +14,11 @@ from typing_extensions import Never, TypeAlias, TypeForm, final
 
 from polaris_dsl._analyze import Verdict, examine
 from polaris_dsl._builder import Builder
-from polaris_dsl._front import Definition, define
+from polaris_dsl._front import Definition, Limits, define
 from polaris_dsl._graph import Graph, Place
 from polaris_dsl._infer import Signature
 from polaris_dsl._one_shot import OneShot
+from polaris_dsl._options import MOST_ROUNDS, check_count, options_of, seconds
 from polaris_dsl._plan import Plan, compile_plan, refused_plan
 from polaris_dsl._run import Run
 from polaris_dsl._worlds import LIMIT
@@ -43,26 +44,33 @@ class Workflow(Generic[TargetT, InputT]):
         target: the class, or the union of classes, that is wanted.
         inputs: the classes that may be fed, in the order of `inputs=`.
         builders: the builders, in the order of the list.
+        transient: the data that live within one call and are never written to a store.
+        timeout_s: how many seconds one call may take, or None.
     """
 
     name: str
     target: TypeForm[TargetT]
     inputs: Tuple[type, ...]
     builders: Tuple[AnyBuilder, ...]
+    transient: Tuple[type, ...]
+    timeout_s: Optional[float]
     _plan: Plan
     _definition: Definition
     _one_shot: OneShot = attrs.field(
         init=False, default=attrs.Factory(lambda self: OneShot(self._plan), takes_self=True)
     )
 
-    def run(self, *data: InputT) -> Run[TargetT]:
+    def run(self, *data: InputT, max_rounds: int = MOST_ROUNDS) -> Run[TargetT]:
         """Run once, in memory and in this thread, on the data given; nothing is saved.
 
-        Returns a run that is complete, or paused and says what is missing.
+        Returns a run that is complete, or paused and says what is missing. It goes round loops `max_rounds` times, at
+        most.
 
         Raises:
             UnexpectedData: something is not an input.
             BuilderError: builders raised; the error holds the run so far.
+            NotSettled: a loop was still changing after `max_rounds`; the error holds the run so far.
+            DefinitionError: `max_rounds` is not a number from 1.
 
         Example:
             >>> import attrs
@@ -79,7 +87,9 @@ class Workflow(Generic[TargetT, InputT]):
             >>> workflow(target=Greeting, inputs=Name, builders=[greet]).run(Name("Ada")).result()
             Greeting(text='Good morning, Ada')
         """
-        return cast("Run[TargetT]", self._one_shot.run(data))
+        if max_rounds != MOST_ROUNDS:
+            check_count(max_rounds, argument="max_rounds")
+        return cast("Run[TargetT]", self._one_shot.run(data, max_rounds=max_rounds))
 
     def replace(self, changes: Mapping[AnyBuilder, AnyBuilder], /) -> Workflow[TargetT, InputT]:
         """Return a workflow in which some builders are exchanged, checked anew; for tests. It keeps its name.
@@ -98,6 +108,7 @@ class Workflow(Generic[TargetT, InputT]):
             inputs=Union[self.inputs] if self.inputs else None,
             builders=[changes.get(builder, builder) for builder in self.builders],
             name=self.name,
+            limits=Limits(Union[self.transient] if self.transient else None, self.timeout_s),
             place=Place(frame.f_code.co_filename, frame.f_lineno),
             local=frame.f_locals,
             known=dict(zip(self.builders, self._definition.signatures)),
@@ -122,7 +133,12 @@ not end the import. Such a one may be passed on and given to an `Executor`; feed
 
 @overload
 def workflow(
-    *, target: TypeForm[TargetT], builders: Sequence[AnyBuilder], name: Optional[str] = None
+    *,
+    target: TypeForm[TargetT],
+    builders: Sequence[AnyBuilder],
+    name: Optional[str] = None,
+    transient: TypeForm[object] = ...,
+    timeout_s: Optional[float] = None,
 ) -> Workflow[TargetT, Never]: ...
 @overload
 def workflow(
@@ -131,9 +147,17 @@ def workflow(
     inputs: TypeForm[InputT],
     builders: Sequence[AnyBuilder],
     name: Optional[str] = None,
+    transient: TypeForm[object] = ...,
+    timeout_s: Optional[float] = None,
 ) -> Workflow[TargetT, InputT]: ...
 def workflow(
-    *, target: object, builders: Sequence[AnyBuilder], inputs: object = None, name: Optional[str] = None
+    *,
+    target: object,
+    builders: Sequence[AnyBuilder],
+    inputs: object = None,
+    name: Optional[str] = None,
+    transient: object = None,
+    timeout_s: Optional[float] = None,
 ) -> Workflow[Any, Any]:
     """Put builders together, in any order, and prove that they lead to the target.
 
@@ -143,14 +167,25 @@ def workflow(
         inputs: the class, or the union of classes, that may be fed from outside; leave it out if there are none.
         name: a directory of a store: at most 64 letters, digits, `_`, `.`, `-`. Default: the target's name, or names
             joined by `-`.
+        transient: the class, or the union of classes, that lives within one call only and is never written to a store:
+            inputs or products, but no target.
+        timeout_s: how many seconds one call may take; default: any time.
 
     Raises:
         WorkflowError: it cannot work; the error holds every problem.
+        DefinitionError: `timeout_s` is no time.
     """
     frame = sys._getframe(1)  # noqa: SLF001  the only way to the caller's line
     place = Place(frame.f_code.co_filename, frame.f_lineno)
     return _checked(
-        target=target, inputs=inputs, builders=builders, name=name, place=place, local=frame.f_locals, known={}
+        target=target,
+        inputs=inputs,
+        builders=builders,
+        name=name,
+        limits=Limits(transient, seconds(timeout_s, given="workflow(timeout_s=...)")),
+        place=place,
+        local=frame.f_locals,
+        known={},
     )
 
 
@@ -160,12 +195,20 @@ def _checked(
     inputs: object,
     builders: Sequence[AnyBuilder],
     name: Optional[str],
+    limits: Limits,
     place: Place,
     local: Mapping[str, object],
     known: Mapping[AnyBuilder, Signature],
 ) -> Workflow[Any, Any]:
     definition = define(
-        target=target, inputs=inputs, builders=builders, name=name, place=place, local=local, known=known
+        target=target,
+        inputs=inputs,
+        builders=builders,
+        name=name,
+        place=place,
+        local=local,
+        known=known,
+        limits=limits,
     )
     graph = definition.graph
     verdict = examine(graph)
@@ -178,7 +221,9 @@ def _checked(
         target=cast("TypeForm[object]", target),
         inputs=tuple(definition.types[key] for key in graph.inputs),
         builders=tuple(builders) if isinstance(builders, (list, tuple)) else (),
-        plan=refused_plan(WorkflowError(graph.name, found)) if found else _sound_plan(definition, verdict),
+        transient=tuple(definition.types[key] for key in graph.transient),
+        timeout_s=graph.timeout_s,
+        plan=refused_plan(WorkflowError(graph.name, found)) if found else _sound_plan(definition, builders, verdict),
         definition=definition,
     )
     if watch is not None:
@@ -186,10 +231,18 @@ def _checked(
     return made
 
 
-def _sound_plan(definition: Definition, verdict: Verdict) -> Plan:
+def _sound_plan(definition: Definition, builders: Sequence[AnyBuilder], verdict: Verdict) -> Plan:
     graph = definition.graph
     plan = compile_plan(
-        verdict.survey, verdict.worlds, definition.signatures, types=definition.types, digest=_digest(graph)
+        verdict.survey,
+        verdict.worlds,
+        definition.signatures,
+        options=[
+            options_of(one.function, timeout_s=one.timeout_s, retry=one.retry, at_most_once=one.at_most_once)
+            for one in builders
+        ],
+        types=definition.types,
+        digest=_digest(graph),
     )
     if not plan.worlds.exact:
         _LOGGER.warning(

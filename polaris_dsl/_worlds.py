@@ -41,6 +41,13 @@ class Worlds:
         """Whether every world was judged."""
         return self.count <= LIMIT
 
+    @property
+    def note(self) -> str:
+        """What to add to a help where not every world was judged."""
+        if self.exact:
+            return ""
+        return f" (only single choices were judged: the alternatives make {self.count:,} worlds, more than {LIMIT:,})"
+
     def possible(self, worlds: int) -> bool:
         """Whether something that holds in these worlds can happen at all."""
         return all(worlds & question for question in self.questions)

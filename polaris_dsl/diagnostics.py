@@ -115,11 +115,13 @@ def no_producer(name: str, *, takers: Sequence[str], near: str) -> Text:
 
 def cycle(loop: Sequence[str]) -> Text:
     """A loop of builders."""
+    access = "as Access[...], which never orders or triggers"
+    inputs = "in inputs=: that makes a loop, which goes round until nothing changes"
     if len(loop) == 1:
-        return f"{loop[0]} waits for itself", "take its last product as Access[...], which never orders or triggers"
+        return f"{loop[0]} waits for itself", f"take its last product {access}, or list it {inputs}"
     return (
         f"{_both(loop)} wait for each other",
-        "break the loop: take one of its data as Access[...], which never orders or triggers",
+        f"break the loop: take one of its data {access}, or list one {inputs}",
     )
 
 
@@ -156,6 +158,44 @@ def unreachable_builder(name: str, *, conflict: Sequence[str]) -> Text:
     return (
         f"{name} can never run: it consumes {_both(conflict)}, which no choice of alternatives makes together",
         "take one of them as an optional, split the builder, or remove it",
+    )
+
+
+def transient_target(name: str, *, rest: Sequence[str]) -> Text:
+    """A target that is forgotten when its call ends."""
+    return (
+        f"the target {name} cannot be transient: a run would not know any more that it is complete",
+        f"remove it ({_transient(rest)})",
+    )
+
+
+def transient_nowhere(name: str, *, rest: Sequence[str], near: str) -> Text:
+    """A transient data that no builder and no caller has."""
+    return (
+        f"the transient {name} is neither an input nor produced by any listed builder",
+        near or f"remove it ({_transient(rest)}), or list what makes or takes it",
+    )
+
+
+def _transient(rest: Sequence[str]) -> str:
+    return f"transient={' | '.join(rest)}" if rest else "leave out transient="
+
+
+def transient_needed_later(name: str, *, taker: str, role: str, late: str, first: str, makes: bool, note: str) -> Text:
+    """A transient data that is gone when its taker can run at last."""
+    verb = "made" if makes else "taken"
+    return (
+        f"{taker} {_ROLES[role].format(name)}, which is gone if the run pauses for {late} after {first} has {verb} it",
+        f"let {first} wait for {late} too, or let it return what {taker} needs as a data that is not transient{note}",
+    )
+
+
+def over_budget(budget: str, *, total: str, times: Sequence[Tuple[str, str]], note: str) -> Text:
+    """A workflow whose builders may keep to their time limits, and yet not to its own."""
+    told = " + ".join(f"{builder} {time} s" for builder, time in times)
+    return (
+        f"timeout_s is {budget} s, but the builders on the way to the target may take {total} s",
+        f"give the workflow timeout_s={total} or more, or its builders less: {told}{note}",
     )
 
 

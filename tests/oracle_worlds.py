@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from fractions import Fraction
 from typing import AbstractSet, Callable, Dict, FrozenSet, Iterable, Iterator, List, Mapping, Sequence, Set, Tuple
 
 import attrs
@@ -10,7 +11,8 @@ import attrs
 from polaris_dsl._graph import BuilderSpec, Graph, Item, Place
 
 Mark = Tuple[str, str, Item, Tuple[str, ...]]
-"""Code, subject and item of a diagnostic; then the choices of a dead end (builder, data ...) or the loop of a cycle."""
+"""Code, subject and item of a diagnostic; then the choices of a dead end (builder, data ...), or the builders of a loop
+or of a critical path."""
 
 Finding = FrozenSet[Mark]
 """One expected diagnostic: any of these marks will do, since ties may be broken either way."""
@@ -64,7 +66,7 @@ class Case:
 
 def expected(graph: Graph) -> Tuple[Finding, ...]:
     """Return every diagnostic that `graph` must get, in no order; its target must not be empty."""
-    case = _case(graph)
+    case = case_of(graph)
     findings: List[Finding] = []
     for rule in RULES:
         findings.extend(rule(case))
@@ -97,7 +99,7 @@ def told_finding(finding: Finding) -> str:
 # --- what the rules look at ------------------------------------------------------------------------------------------
 
 
-def _case(graph: Graph) -> Case:
+def case_of(graph: Graph) -> Case:
     kept = tuple(_kept(graph))
     bad = tuple((at, spec) for at, spec in kept if _is_bad(graph, spec))
     sound = tuple((at, spec) for at, spec in kept if not _is_bad(graph, spec))
@@ -105,7 +107,7 @@ def _case(graph: Graph) -> Case:
     taken = {data for _, spec in sound for data in spec.takes}
     missing = frozenset(taken - made - set(graph.inputs) - set(graph.target))
     unmade = frozenset(set(graph.target) - made)
-    groups = tuple(_groups(sound))
+    groups = tuple(dict.fromkeys(_groups(sound, graph.inputs)))
     looping = [spec for at, spec in sound if any(at in group for group in groups)]
     given = set(graph.inputs) | missing | unmade
     given |= {data for spec in [*looping, *(spec for _, spec in bad)] for data in spec.produces}
@@ -126,18 +128,19 @@ def _kept(graph: Graph) -> Iterator[Listed]:
 
 
 def _is_bad(graph: Graph, spec: BuilderSpec) -> bool:
-    own = any(data in spec.produces for data in spec.consumes)
+    own = any(data in spec.produces and data not in graph.inputs for data in spec.consumes)
     twice = any(spec.takes.count(data) > 1 for data in spec.takes)
     related = any(one in graph.data[other].bases for one in spec.produces for other in spec.produces)
     return spec.flaw is not None or own or twice or related
 
 
-def _waits(later: BuilderSpec, earlier: BuilderSpec) -> bool:
-    return any(data in later.waits_for for data in earlier.produces)
+def _waits(later: BuilderSpec, earlier: BuilderSpec, inputs: Sequence[str] = ()) -> bool:
+    return any(data in later.waits_for and data not in inputs for data in earlier.produces)
 
 
-def _groups(sound: Sequence[Listed]) -> Iterator[FrozenSet[int]]:
-    reach = {(one, other) for one, spec in sound for other, later in sound if _waits(later, spec)}
+def _groups(sound: Sequence[Listed], inputs: Sequence[str] = ()) -> Iterator[FrozenSet[int]]:
+    """Return the builders that wait for each other through data that are not among `inputs`."""
+    reach = {(one, other) for one, spec in sound for other, later in sound if _waits(later, spec, inputs)}
     positions = [at for at, _ in sound]
     for _ in positions:
         reach |= {(a, c) for a in positions for b in positions for c in positions if {(a, b), (b, c)} <= reach}
@@ -279,20 +282,22 @@ def _ambiguous_producer(case: Case) -> Iterator[Finding]:
 def _cycle(case: Case) -> Iterator[Finding]:
     specs = dict(case.sound)
     for group in case.groups:
-        loops = shortest_loops(specs, group)
+        loops = shortest_loops(specs, group, case.graph.inputs)
         yield frozenset(
             ("cycle", specs[at].name, at, tuple(specs[one].name for one in (at, *rest))) for at, *rest in loops
         )
 
 
-def shortest_loops(specs: Mapping[int, BuilderSpec], group: AbstractSet[int]) -> List[Tuple[int, ...]]:
+def shortest_loops(
+    specs: Mapping[int, BuilderSpec], group: AbstractSet[int], inputs: Sequence[str] = ()
+) -> List[Tuple[int, ...]]:
     """Return every shortest loop of a group, each once, its first listed builder first, in the order of the data."""
     for size in range(1, len(group) + 1):
         found = []
         for members in itertools.combinations(sorted(group), size):
             for rest in itertools.permutations(members[1:]):
                 loop = (members[0], *rest)
-                if all(_waits(specs[b], specs[a]) for a, b in zip(loop, (*loop[1:], loop[0]))):
+                if all(_waits(specs[b], specs[a], inputs) for a, b in zip(loop, (*loop[1:], loop[0]))):
                     found.append(loop)
         if found:
             return found
@@ -339,6 +344,109 @@ def _bad_builder(case: Case) -> Iterator[Finding]:
         yield _only("bad-builder", spec.name, at)
 
 
+# --- transient data, time limits -------------------------------------------------------------------------------------
+
+
+def _bad_transient(case: Case) -> Iterator[Finding]:
+    taken = {data for _, spec in case.sound for data in spec.takes}
+    made = {data for _, spec in case.kept for data in spec.produces}
+    for data in case.graph.transient:
+        nowhere = case.products_known and data not in {*made, *taken, *case.graph.inputs}
+        if data in case.graph.target or nowhere:
+            yield _only("bad-transient", case.name(data), "transient")
+
+
+def _is_whole(case: Case) -> bool:
+    """Tell whether nothing stands in the way of judging how a run goes on."""
+    broken = case.bad or case.missing or case.unmade or case.groups or any(_dead_end(case))
+    return not broken and not _target_is_unreachable(case)
+
+
+Hop = Tuple[int, str, int]
+"""A builder, what it makes, and a builder that waits for it."""
+
+
+def hops_of(case: Case) -> FrozenSet[Hop]:
+    """Return who hands what on to whom, but for what leads back to an input that a loop goes through."""
+    loops = tuple(_groups(case.sound))
+    return frozenset(
+        (a, data, b)
+        for a, earlier in case.sound
+        for b, later in case.sound
+        for data in set(earlier.produces) & set(later.waits_for)
+        if data not in case.graph.inputs or not any({a, b} <= loop for loop in loops)
+    )
+
+
+def first_calls(case: Case) -> Iterator[AbstractSet[str]]:
+    """Return what may be fed in a first call: all inputs but one, which comes in the next call."""
+    return (set(case.graph.inputs) - {late} for late in case.graph.inputs)
+
+
+def _transient_needed_later(case: Case) -> Iterator[Finding]:
+    if _is_whole(case):
+        hops = hops_of(case)
+        for data in case.graph.transient:
+            for at, spec in case.sound:
+                if data in spec.waits_for and any(lost(case, hops, data, at, fed) for fed in first_calls(case)):
+                    yield _only("transient-needed-later", case.name(data), at)
+
+
+def lost(case: Case, hops: AbstractSet[Hop], data: str, taker: int, fed: AbstractSet[str]) -> bool:
+    """Tell whether, in some world, a data is there in a first call and its taker runs in the second only."""
+    specs = dict(case.sound)
+    for world in case.worlds:
+        picks = dict(world.active)
+        before = _least_set(case.sound, picks, frozenset(fed))
+        ran = {at for at in picks if set(specs[at].consumes) <= before}
+        if taker in ran or taker not in picks:
+            continue
+        if any(picks[at] == data for at in ran if at != taker):  # made
+            return True
+        witnesses = [at for at in ran if data in fed and data in specs[at].waits_for]
+        if any(taker in _descendants(specs, hops, picks, at) for at in witnesses):
+            return True
+    return False
+
+
+def _descendants(
+    specs: Mapping[int, BuilderSpec], hops: AbstractSet[Hop], picks: Mapping[int, str], start: int
+) -> Set[int]:
+    """Return the builders of one world that consume what a builder made, or what was made from that."""
+    found: Set[int] = set()
+    for _ in specs:
+        for a, data, b in hops:
+            if (a == start or a in found) and b in picks and picks.get(a) == data and data in specs[b].consumes:
+                found.add(b)
+    return found
+
+
+def _over_budget(case: Case) -> Iterator[Finding]:
+    if _is_whole(case) and case.graph.timeout_s is not None:
+        ways = {way for world in case.worlds for way in _ways(case, dict(world.active))}
+        costs = {way: sum(_time(dict(case.sound)[at]) for at in way) for way in ways}
+        most = max(costs.values(), default=Fraction(0))
+        if most > Fraction(str(case.graph.timeout_s)):
+            longest = [way for way in ways if costs[way] == most]
+            names = {at: spec.name for at, spec in case.sound}
+            yield frozenset(
+                ("over-budget", case.graph.name, "timeout_s", tuple(names[at] for at in way)) for way in longest
+            )
+
+
+def _time(spec: BuilderSpec) -> Fraction:
+    return Fraction(0) if spec.timeout_s is None else Fraction(str(spec.timeout_s))
+
+
+def _ways(case: Case, picks: Mapping[int, str]) -> Iterator[Tuple[int, ...]]:
+    """Return every path of one world that begins with a builder that has a time limit and ends at the target."""
+    hops = hops_of(case)
+    ways: List[Tuple[int, ...]] = [(at,) for at, data in picks.items() if data in case.graph.target]
+    for way in ways:  # grows while it is walked
+        ways += [(a, *way) for a, data, b in hops if b == way[0] and picks.get(a) == data]
+    return (way for way in ways if dict(case.sound)[way[0]].timeout_s is not None)
+
+
 RULES: Tuple[Callable[[Case], Iterator[Finding]], ...] = (
     _missing_data,
     _no_producer,
@@ -351,4 +459,7 @@ RULES: Tuple[Callable[[Case], Iterator[Finding]], ...] = (
     _duplicate_builder,
     _name_clash,
     _bad_builder,
+    _bad_transient,
+    _transient_needed_later,
+    _over_budget,
 )

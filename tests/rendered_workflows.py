@@ -23,6 +23,7 @@ SHOP = "shop"
 """The package that all rendered modules are put into."""
 
 NAMES = tuple(data.__name__ for data in (*INPUTS, *PRODUCTS))
+PRODUCT_NAMES = tuple(data.__name__ for data in PRODUCTS)
 KINDS = (
     "class {0}(NamedTuple):\n    value: int\n",
     "@attrs.frozen\nclass {0}:\n    value: int\n",
@@ -163,6 +164,8 @@ class Written:
     form: str = "function"
     given: str = ""
     """What stands in `@builder(name=...)`."""
+    limit: str = ""
+    """What stands in `@builder(timeout_s=...)`."""
     away: bool = False
     """Whether it is imported from another module."""
     context: bool = False
@@ -196,10 +199,11 @@ class Written:
     def source(self) -> str:
         """The text that defines it."""
         body = f"{self.arrow}: raise NotImplementedError\n"
+        options = [f"name={self.given!r}"] * bool(self.given) + [f"timeout_s={self.limit}"] * bool(self.limit)
         return {**FORMS, **NO_BUILDERS}[self.form][0].format(
             name=self.name,
-            above=f"@builder(name={self.given!r})" if self.given else "@builder",
-            given=f", name={self.given!r}" if self.given else "",
+            above=f"@builder({', '.join(options)})" if options else "@builder",
+            given="".join(f", {option}" for option in options),
             rest=f"({self.parameters}){body}",
             self=f"({', '.join(filter(None, ['self', self.parameters]))}){body}",
             cls=f"({', '.join(filter(None, ['cls', self.parameters]))}){body}",
@@ -279,6 +283,9 @@ class Program:
     whole: bool = False
     """Whether the list is a tuple."""
     name: str = ""
+    transient: Tuple[str, ...] = ()
+    limit: str = ""
+    """What stands in `timeout_s=`."""
     bad_target: str = ""
     bad_input: str = ""
     slips: Tuple[str, ...] = ()
@@ -359,6 +366,10 @@ class _Text:
         rows.append(("])"[program.whole] + ",", []))
         if program.name:
             rows.append((f"name={program.name!r},", ["name"]))
+        if program.transient:
+            rows.append((f"transient={self.union(program.transient, '')},", ["transient"]))
+        if program.limit:
+            rows.append((f"timeout_s={program.limit},", ["timeout_s"]))
         self.lines = {item: first + row for row, (_, items) in enumerate(rows) for item in items}
         self.lines.setdefault("name", first - 1)
         return "".join(f"    {text}\n" for text, _ in rows)
@@ -632,6 +643,46 @@ SLIPS: Sequence[Slip] = (
 )
 
 
+# What a workflow may say besides.
+
+
+def close_a_loop(random: Random, program: Program) -> Program:
+    """Let a builder take what is made after it, or by itself, and feed that."""
+    at, one = _any_builder(random, program)
+    data = random.choice([data for other in program.written for data in other.produces])
+    if data in program.inputs or data in {take.data for take in one.takes}:
+        return program
+    taken = attrs.evolve(one, takes=(Take(data, random.choice(("consumes", "optional"))), *one.takes))
+    return _changed(attrs.evolve(program, inputs=(*program.inputs, data)), at, taken)
+
+
+def keep_briefly(random: Random, program: Program) -> Program:
+    every = list(dict.fromkeys([*program.inputs, *PRODUCT_NAMES[:6]]))
+    made = [data for one in program.written for data in one.produces if data not in program.target]
+    chosen = random.sample([*program.inputs, *made] if random.random() < 0.9 else every, 1)
+    return attrs.evolve(program, transient=tuple(dict.fromkeys((*program.transient, *chosen))))
+
+
+def need_after_a_pause(random: Random, program: Program) -> Program:
+    """Keep for one call only what a builder takes, and let it wait for an input more."""
+    at, one = _any_builder(random, program)
+    free = [data.__name__ for data in INPUTS if data.__name__ not in program.inputs]
+    if not free or not one.takes:
+        return program
+    kept = random.choice([take.data for take in one.takes])
+    program = attrs.evolve(program, inputs=(*program.inputs, free[0]), transient=(kept,))
+    return _changed(program, at, attrs.evolve(one, takes=(Take(free[0], "consumes"), *one.takes)))
+
+
+def limit(random: Random, program: Program) -> Program:
+    times = ("", "1", "0.1", "2.5", "2 * 3", "None")
+    written = tuple(attrs.evolve(one, limit=random.choice(times)) for one in program.written)
+    return attrs.evolve(program, written=written, limit=random.choice(("0.1", "1", "2.6", "6", "12.5", "60", "60")))
+
+
+TERMS: Sequence[Slip] = (close_a_loop, keep_briefly, need_after_a_pause, limit, limit)
+
+
 @st.composite
 def programs(draw: st.DrawFn) -> Program:
     """Draw a workflow as it might be written; about two thirds of them are valid."""
@@ -652,7 +703,8 @@ def programs(draw: st.DrawFn) -> Program:
         whole=not random.randint(0, 4),
         name=random.choice(("", "", "card-payment")),
     )
-    for slip in random.choices(SLIPS, k=random.choice((0, 0, 0, 0, 0, 1, 1, 1, 2))):
+    terms = random.choices(TERMS, k=random.choice((0, 0, 0, 0, 1, 1, 2)))
+    for slip in [*terms, *random.choices(SLIPS, k=random.choice((0, 0, 0, 0, 0, 1, 1, 1, 2)))]:
         program = attrs.evolve(slip(random, program), slips=(*program.slips, slip.__name__))
     return program
 
@@ -662,8 +714,8 @@ def programs(draw: st.DrawFn) -> Program:
 
 def smaller(program: Program, /) -> Iterator[Program]:
     """Yield programs with one thing less, the largest first."""
-    for field in ("listed", "inputs", "target"):
-        yield from _shorter(program, field, least=field != "inputs")
+    for field in ("listed", "inputs", "target", "transient"):
+        yield from _shorter(program, field, least=field in ("listed", "target"))
     yield from _plainer(program)
     for at in dict.fromkeys(program.listed):
         one = program.written[at]

@@ -7,25 +7,28 @@ import os
 import pathlib
 import subprocess
 import sys
+from itertools import combinations
 from random import Random
 from typing import Counter, Dict, List, Sequence, Tuple
 
 import attrs
 import pytest
-from hypothesis import HealthCheck, event, example, given, settings
+from hypothesis import HealthCheck, assume, event, example, given, settings
 from hypothesis import strategies as st
 
 from polaris_dsl._analyze import analyze
 from polaris_dsl._graph import Argument, BuilderSpec, DataSpec, Flaw, Graph, Place
 from polaris_dsl.diagnostics import Diagnostic
-from tests.oracle_worlds import Mark, disagreement, expected
+from tests.oracle_worlds import Mark, case_of, disagreement, expected, first_calls, hops_of, lost
 from tests.test_oracle_itself import HAND_MADE, sketch
 
 EXAMPLES = int(os.environ.get("POLARIS_EXAMPLES", "1500"))
 """How many random graphs are compared; for the long form, POLARIS_EXAMPLES=100000."""
 
 thorough = settings(
-    max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
+    max_examples=EXAMPLES,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],
 )
 quick = settings(thorough, max_examples=EXAMPLES // 5)
 
@@ -222,6 +225,73 @@ def _want_more(draw: st.DrawFn, graph: Graph) -> Graph:
     return _change(draw, graph, TAKES, (wanted,)) if draw(st.booleans()) else graph
 
 
+# What a workflow may say besides.
+
+
+def _close_a_loop(draw: st.DrawFn, graph: Graph) -> Graph:
+    """Let a builder wait for what is made after it, and list that as an input."""
+    later = draw(st.sampled_from([data for spec in graph.builders for data in spec.produces] or list(graph.target)))
+    graph = _change(draw, graph, ("consumes", "optionals"), (later,))
+    return attrs.evolve(graph, inputs=tuple(dict.fromkeys((*graph.inputs, later))))
+
+
+def _feed_a_product(draw: st.DrawFn, graph: Graph) -> Graph:
+    made = [data for spec in graph.builders for data in spec.produces if data not in graph.inputs]
+    more = draw(st.sampled_from(made or list(graph.target)))
+    return attrs.evolve(graph, inputs=tuple(dict.fromkeys((*graph.inputs, more))))
+
+
+def _keep_briefly(draw: st.DrawFn, graph: Graph) -> Graph:
+    keys = st.sampled_from([key for spec in graph.builders for key in spec.takes] or list(graph.data))
+    anything = st.sampled_from(list(graph.data))
+    chosen = draw(st.lists(draw(st.sampled_from((anything, keys))), min_size=1, max_size=2, unique=True))
+    graph = attrs.evolve(graph, transient=tuple(chosen))
+    if draw(st.booleans()):
+        graph = _change(draw, graph, ("consumes", "consumes", "optionals"), tuple(chosen))
+    return graph
+
+
+def _answer_later(draw: st.DrawFn, graph: Graph) -> Graph:
+    """Let a builder also need an input that comes later."""
+    late = draw(st.sampled_from([key for key in KEYS if key not in graph.inputs]))
+    made = {data for spec in graph.builders for data in spec.produces}
+    inputs = (*graph.inputs, *([late] if late not in made else []))
+    return _change(draw, attrs.evolve(graph, inputs=inputs), ("consumes",), (late,))
+
+
+def _need_after_a_pause(draw: st.DrawFn, graph: Graph) -> Graph:
+    """Let a builder need an input that comes later, and keep for one call only what it takes besides."""
+    able = [at for at, spec in enumerate(graph.builders) if spec.consumes]
+    late = next((key for key in reversed(KEYS) if key not in graph.inputs), None)
+    if not able or late is None:
+        return graph
+    at = draw(st.sampled_from(able))
+    spec = graph.builders[at]
+    kept = draw(st.sampled_from((spec.consumes[0], spec.consumes[-1], graph.inputs[0] if graph.inputs else late)))
+    for data in (late, kept):
+        spec = spec if data in (*spec.takes, *spec.produces) else _with(spec, "consumes", data)
+    graph = attrs.evolve(_with_builder(graph, at, spec), inputs=(*graph.inputs, late))
+    return attrs.evolve(graph, transient=tuple(dict.fromkeys((*graph.transient, kept))))
+
+
+def _limit(draw: st.DrawFn, graph: Graph) -> Graph:
+    times = st.sampled_from((None, None, 0.1, 0.2, 0.3, 1.0, 2.0, 2.5))
+    builders = tuple(attrs.evolve(spec, timeout_s=draw(times)) for spec in graph.builders)
+    limits = (0.1, 0.3, 0.5, 1.0, 2.0, 3.0, 4.0, 5.0, 20.0)
+    return attrs.evolve(graph, builders=builders, timeout_s=draw(st.sampled_from(limits)))
+
+
+TERMS = (
+    _close_a_loop,
+    _feed_a_product,
+    _keep_briefly,
+    _answer_later,
+    _need_after_a_pause,
+    _need_after_a_pause,
+    _limit,
+    _limit,
+)
+
 SLIPS = (
     _forget,
     _take_anything,
@@ -247,12 +317,23 @@ def workflows(draw: st.DrawFn) -> Graph:
     for _ in range(draw(st.sampled_from((0, 0, 1, 2)))):
         _take_more(draw, flow)
     graph = _finished(draw, flow)
-    for _ in range(draw(st.sampled_from((0, 0, 1, 1, 2, 3)))):
-        slip = draw(st.sampled_from(SLIPS))
+    terms = draw(st.sampled_from((0, 0, 0, 1, 1, 2, 2, 3)))
+    for slip in [
+        *(draw(st.sampled_from(TERMS)) for _ in range(terms)),
+        *(
+            draw(st.sampled_from(SLIPS))
+            for _ in range(draw(st.sampled_from((0, 0, 1, 1, 2, 3) if not terms else (0, 0, 0, 1))))
+        ),
+    ]:
         changed = slip(draw, graph)
         graph = changed if changed.builders and _count_worlds(changed) <= MOST_WORLDS else graph
     graph = _listed(graph, draw(st.permutations(graph.builders[:MOST_BUILDERS])), apart=draw(st.booleans()))
-    used = {*graph.target, *graph.inputs, *(data for spec in graph.builders for data in spec.takes + spec.produces)}
+    used = {
+        *graph.target,
+        *graph.inputs,
+        *graph.transient,
+        *(data for spec in graph.builders for data in spec.takes + spec.produces),
+    }
     return attrs.evolve(graph, data={key: data for key, data in graph.data.items() if key in used})
 
 
@@ -284,7 +365,7 @@ def _count_worlds(graph: Graph) -> int:
 
 
 def marks(diagnostics: Tuple[Diagnostic, ...]) -> List[Mark]:
-    shown = {"dead-end": slice(None), "cycle": slice(0, -1, 2)}
+    shown = {"dead-end": slice(None), "cycle": slice(0, -1, 2), "over-budget": slice(0, None, 2)}
     return [(d.code, d.subject, d.item, d.path[shown.get(d.code, slice(0))]) for d in diagnostics]
 
 
@@ -320,6 +401,9 @@ SHARES = {
     "duplicate-builder": 0.02,
     "name-clash": 0.03,
     "bad-builder": 0.03,
+    "bad-transient": 0.01,
+    "transient-needed-later": 0.02,
+    "over-budget": 0.03,
 }
 """The least share of random graphs with each code, and of those that are clean."""
 
@@ -339,6 +423,23 @@ def test_random_graphs_have_every_code_in_a_decent_share() -> None:
     assert [(code, counts[code]) for code, share in SHARES.items() if counts[code] < share * counts["drawn"]] == []
 
 
+@settings(thorough, max_examples=EXAMPLES // 15)
+@given(workflows())
+def test_that_all_inputs_come_but_one_stands_for_every_way_to_feed_them_in_two_calls(graph: Graph) -> None:
+    made = {data for spec in graph.builders for data in spec.produces}
+    assume(not made.intersection(graph.inputs))
+    codes = {code for finding in expected(graph) for code, *_ in finding}
+    assume(graph.transient and codes <= {"transient-needed-later", "unused-input", "over-budget"})
+    case = case_of(graph)
+    hops = hops_of(case)
+    some = [set(fed) for size in range(len(graph.inputs)) for fed in combinations(graph.inputs, size)]
+    for data in graph.transient:
+        for at, spec in case.sound:
+            if data in spec.waits_for:
+                told = any(lost(case, hops, data, at, fed) for fed in first_calls(case))
+                assert told == any(lost(case, hops, data, at, fed) for fed in some)
+
+
 # --- without the brute force -----------------------------------------------------------------------------------------
 
 words = st.sampled_from(["", "app:A", "app:B", "app:C", "app:D", "old:A", "nowhere"])
@@ -354,9 +455,12 @@ any_builder = st.builds(
     flaw=st.sampled_from([None, None, Flaw(""), Flaw("cannot be read", "write it")]),
     reads_known=st.booleans(),
     product_known=st.booleans(),
+    timeout_s=st.sampled_from([None, 0.1, 3.0, 1e300]),
 )
 any_data = st.builds(DataSpec, st.sampled_from(["", "A", "B"]), st.sampled_from(["", "app"]), bases=some_words)
-any_flaw = st.tuples(st.sampled_from(["target", "inputs", "builders", "name"]), words, st.just(Flaw("is not data")))
+any_flaw = st.tuples(
+    st.sampled_from(["target", "inputs", "builders", "name", "transient"]), words, st.just(Flaw("is not data"))
+)
 any_graph = st.builds(
     Graph,
     st.sampled_from(["", "flow"]),
@@ -365,6 +469,8 @@ any_graph = st.builds(
     st.lists(any_builder, max_size=6).map(tuple),
     st.dictionaries(words, any_data, max_size=6),
     flaws=st.lists(any_flaw, max_size=2).map(tuple),
+    transient=some_words,
+    timeout_s=st.sampled_from([None, 0.1, 3.0, 1e-300]),
 )
 
 
@@ -428,7 +534,8 @@ def test_the_order_of_diagnostics_is_the_same_in_every_process() -> None:
 
 
 @pytest.mark.parametrize(
-    ("argument", "code"), [("target", "bad-target"), ("inputs", "bad-input"), ("name", "bad-name")]
+    ("argument", "code"),
+    [("target", "bad-target"), ("inputs", "bad-input"), ("name", "bad-name"), ("transient", "bad-transient")],
 )
 def test_what_cannot_be_read_of_an_argument_is_told_there(argument: Argument, code: str) -> None:
     graph = sketch("In -> Done", "a: In -> Done")

@@ -19,10 +19,10 @@ TOPS = [path for path in MODULES if path.name == "__init__.py"]
 PAGES = sorted(path for pattern in ("*.md", "docs/**/*.md", "examples/**/*.py") for path in ROOT.glob(pattern))
 
 MOST_LINES = 400
-EXTRAS = {"cryptography", "hypothesis", "msgspec", "mypy", "opentelemetry", "pydantic", "pytest", "rich"}
+EXTRAS = {"cryptography", "hypothesis", "msgspec", "mypy", "opentelemetry", "pydantic", "pytest", "rich", "tenacity"}
 FOREIGN = re.compile(  # what others call their things
     r"\bplatform\.node\b|\badd_task\b|{task\.|\bartifactLocation\b|\bmypy\.nodes\b|\bSymbol(?:Table)?Node\b|\b[ns]\.node\b"
-    r"|\b(?:Tracer|Meter)Provider\b|\b(?:tracer|meter)_provider\b"
+    r"|\b(?:create|all)_tasks?\b|\b(?:Tracer|Meter)Provider\b|\b(?:tracer|meter)_provider\b"
 )
 AVOIDED = re.compile(
     r"(?<![a-z])(step|task|node|job|provider|asset|artifact|pipeline|dag|session|snapshot|backend|serializer|listener)s?"

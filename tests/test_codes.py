@@ -117,8 +117,6 @@ def again(paid: Optional[Paid], token: Token) -> Paid: ...
 
 
 @builder
-def refund(paid: Paid) -> Order: ...
-@builder
 def approve(order: Order) -> Union[Charged, Otp]: ...
 @builder
 def review(order: Order) -> Union[Declined, Risk]: ...
@@ -128,6 +126,24 @@ def finish_approved(charged: Charged) -> Paid: ...
 def finish_reviewed(risk: Risk, otp: Otp) -> Paid: ...
 @builder(name="pay")
 def pay_under_its_name(order: Order) -> Charged: ...
+
+
+@attrs.frozen
+class Cvv:
+    digits: str
+
+
+@builder(timeout_s=2)
+def ask(order: Order, cvv: Cvv) -> Token: ...
+@builder(timeout_s=3)
+def verify(token: Token, otp: Otp) -> Paid: ...
+@builder
+def verify_with_cvv(token: Token, otp: Otp, cvv: Cvv) -> Paid: ...
+@builder
+def verify_maybe_with_cvv(token: Token, otp: Otp, cvv: Optional[Cvv]) -> Paid: ...
+
+
+ASKED: Any = Union[Order, Cvv, Otp]
 
 
 UserId = NewType("UserId", int)
@@ -258,10 +274,10 @@ CASES: Dict[str, Tuple[str, Case, Case]] = {
     ),
     "builders that wait for each other": (
         "cycle",
-        flow(tokenize, pay, refund),
-        flow(tokenize, pay, judge),
+        flow(tokenize, pay_with_risk, judge),
+        flow(tokenize, pay_with_risk, judge, inputs=Union[Order, Risk]),
     ),
-    "a builder that waits for itself": ("cycle", flow(tokenize, again), FINE),
+    "a builder that waits for itself": ("cycle", flow(tokenize, again), flow(again, inputs=Union[Token, Paid])),
     "an input that nobody takes": ("unused-input", flow(tokenize, pay, inputs=Union[Order, Otp]), FINE),
     "a name that is empty": ("bad-name", flow(tokenize, pay, name=""), FINE),
     "a builder listed twice": ("duplicate-builder", flow(tokenize, pay, pay), FINE),
@@ -297,7 +313,7 @@ CASES: Dict[str, Tuple[str, Case, Case]] = {
     "a scalar as an alternative": ("bad-builder", flow(scalar_return), FINE),
     "a context as a product": ("bad-builder", flow(makes_context), FINE),
     "a name that cannot be resolved": ("bad-builder", flow(lost_name), FINE),
-    "its own product": ("bad-builder", flow(eats_itself), flow(tokenize, pay_knowing_risk, judge)),
+    "its own product": ("bad-builder", flow(eats_itself), flow(eats_itself, inputs=Union[Order, Paid])),
     "one data in two parameters": ("bad-builder", flow(twice), FINE),
     "alternatives of one family": ("bad-builder", flow(either_token, pay), flow(tokenize, pay)),
     "a target that is a scalar": ("bad-target", flow(tokenize, pay, target=str), FINE),
@@ -306,6 +322,35 @@ CASES: Dict[str, Tuple[str, Case, Case]] = {
     "no inputs in a list": ("bad-input", flow(tokenize, pay, inputs=[]), FINE),
     "an input that is a scalar": ("bad-input", flow(tokenize, pay, inputs=Union[Order, Dict[str, int]]), FINE),
     "an input that is a text": ("bad-input", flow(tokenize, pay, inputs="Order"), FINE),
+    "a transient data that is nowhere": (
+        "bad-transient",
+        flow(tokenize, pay, transient=Union[Cvv, Token]),
+        flow(tokenize, pay, transient=Token),
+    ),
+    "a transient data of another name": ("bad-transient", flow(tokenize, pay, transient=Tokens), FINE),
+    "a transient target": ("bad-transient", flow(tokenize, pay, transient=Paid), flow(tokenize, pay, transient=Order)),
+    "a transient that is a scalar": ("bad-transient", flow(tokenize, pay, transient=str), FINE),
+    "transients in a list": ("bad-transient", flow(tokenize, pay, transient=[Token]), FINE),
+    "a transient input needed after a pause": (
+        "transient-needed-later",
+        flow(ask, verify_with_cvv, inputs=ASKED, transient=Cvv),
+        flow(ask, verify, inputs=ASKED, transient=Cvv),
+    ),
+    "a transient input that is an optional after a pause": (
+        "transient-needed-later",
+        flow(ask, verify_maybe_with_cvv, inputs=ASKED, transient=Cvv),
+        flow(ask, verify_maybe_with_cvv, inputs=ASKED),
+    ),
+    "a transient product needed after a pause": (
+        "transient-needed-later",
+        flow(ask, verify, inputs=ASKED, transient=Token),
+        flow(tokenize, pay, transient=Token),
+    ),
+    "less time than its builders have": (
+        "over-budget",
+        flow(ask, verify, inputs=ASKED, timeout_s=4.5),
+        flow(ask, verify, inputs=ASKED, timeout_s=5),
+    ),
     "builders that are no list": (
         "bad-builder",
         lambda: workflow(target=Paid, inputs=Order, builders=pay),  # type: ignore[call-overload]  # the case
@@ -369,7 +414,7 @@ def test_a_diagnostic_points_at_the_call_and_names_where_its_builders_are_writte
 
 
 def test_all_problems_come_at_once_causes_before_consequences_in_whatever_order_the_builders_are_listed() -> None:
-    builders = [untyped, pay, pay, refund, tokenize]
+    builders = [untyped, pay_with_risk, pay_with_risk, judge, tokenize]
     codes = [
         [found.code for found in refused(flow(*order, inputs=Union[Order, Otp])).diagnostics]
         for order in (builders, builders[::-1])

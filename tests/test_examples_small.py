@@ -42,6 +42,14 @@ The next day, Mira rates it
 the wallet was charged 1 time(s)
 """
 
+REPRICING = """\
+40.00 less 0 % is 40.00
+250.00 less 10 % is 225.00
+900.00 less 20 % is 720.00
+with more in the cart: less 15 % is 263.50
+after 10 rounds these still change: Discount
+"""
+
 HOOKS = """\
 ERROR run 'order-1' of shipping: complete after N s, raised HookFailed
 hook Audit raised OSError: the book is full
@@ -77,6 +85,10 @@ def test_the_cab_ride_tells_its_story_and_charges_once(tmp_path: Path) -> None:
 
 def test_hooks_watch_and_a_strict_one_stops_the_run(tmp_path: Path) -> None:
     assert re.sub(r"\d\.\d+ s", "N s", printed_by("hooks.py", tmp_path)) == HOOKS
+
+
+def test_the_checkout_reprices_until_it_is_stable(tmp_path: Path) -> None:
+    assert printed_by("repricing.py", tmp_path) == REPRICING
 
 
 def test_the_home_page_is_complete(tmp_path: Path) -> None:

@@ -87,11 +87,11 @@ def outcome(executor: Executor[object, object], watched: Watched, *data: object)
 def whole(tale: Tale, *, compiled: bool) -> List[Tuple[object, ...]]:
     watched = Watched(tale.case)
     executor = Executor(watched.flow, max_workers=1)
-    assert executor._express is not None
+    assert executor._turns.express is not None
     if compiled:
-        executor._express._compiled.code = straight(watched.plan, draft=built_line)
+        executor._turns.express._compiled.code = straight(watched.plan, draft=built_line)
     else:
-        executor._express = None
+        executor._turns = attrs.evolve(executor._turns, express=None)
     return [outcome(executor, watched, *data) for data in (tale.case.data, (), tale.later)]
 
 
@@ -166,8 +166,8 @@ class Shop:
 def warm(executor: Executor[Any, Any], data: object) -> None:
     for number in range(PAYS_AT):
         executor.run(f"warm-{number}", data)
-    assert executor._express is not None
-    assert executor._express._compiled.code is not None
+    assert executor._turns.express is not None
+    assert executor._turns.express._compiled.code is not None
 
 
 def once(call: Callable[[], None]) -> Callable[[], None]:
@@ -220,8 +220,8 @@ def test_a_builder_that_feeds_and_then_fails_is_called_with_what_is_new_only() -
 def test_data_fed_while_the_last_builder_runs_are_taken_up_before_the_run_is_let_go() -> None:
     shop = Shop()
     executor = shop.executor()
-    assert executor._express is not None
-    code = executor._express._compiled.code
+    assert executor._turns.express is not None
+    code = executor._turns.express._compiled.code
     assert code is not None
     go = code.run
 
@@ -230,7 +230,7 @@ def test_data_fed_while_the_last_builder_runs_are_taken_up_before_the_run_is_let
         executor.feed(RUN, Order(2))
         return found
 
-    executor._express._compiled.code = attrs.evolve(code, run=and_then)
+    executor._turns.express._compiled.code = attrs.evolve(code, run=and_then)
     assert executor.run(RUN, Order(1)).target == Shipped(2)
     assert shop.called == [(name, cents) for cents in (1, 2) for name in ("charge", "pack", "ship")]
 
@@ -334,15 +334,15 @@ def test_a_run_that_was_held_but_never_begun_is_none() -> None:
 def straight_runs(executor: Executor[Any, Any]) -> List[object]:
     """Note from now on what the straight code is run with."""
     ran: List[object] = []
-    assert executor._express is not None
-    code = executor._express._compiled.code
+    assert executor._turns.express is not None
+    code = executor._turns.express._compiled.code
     assert code is not None
 
     def run(*arguments: object) -> Tuple[object, ...]:
         ran.append(arguments[2:])
         return code.run(*arguments)
 
-    executor._express._compiled.code = attrs.evolve(code, run=run)
+    executor._turns.express._compiled.code = attrs.evolve(code, run=run)
     return ran
 
 
@@ -361,7 +361,7 @@ def test_a_run_begun_by_another_thread_just_before_is_left_to_care(monkeypatch: 
     shop = Shop()
     executor = shop.executor()
     ran = straight_runs(executor)
-    express = executor._express
+    express = executor._turns.express
     assert express is not None
     begun = express._begun
 
@@ -414,7 +414,7 @@ def test_a_chain_goes_straight_with_many_workers_and_a_wide_workflow_only_with_o
     assert chain.run(RUN, Order(1)).target == Shipped(1)
     assert len(ran) == 1
     assert not in_order(wide()._plan)
-    assert Executor(wide(), max_workers=2)._express is None
+    assert Executor(wide(), max_workers=2)._turns.express is None
     alone = Executor(wide(), max_workers=1)
     warm(alone, Order(1))
     assert alone.run(RUN, Order(2)).target == Sent(4)
@@ -433,9 +433,9 @@ def test_what_no_straight_code_can_do_is_not_tried_twice() -> None:
     executor = Executor(flow)
     for number in range(PAYS_AT + 2):
         assert executor.run(str(number), Order(1)).target == Packed(1)
-    assert executor._express is not None
-    assert executor._express._compiled.code is None
-    assert executor._express._compiled._tried
+    assert executor._turns.express is not None
+    assert executor._turns.express._compiled.code is None
+    assert executor._turns.express._compiled._tried
 
 
 class Stop(BaseException):

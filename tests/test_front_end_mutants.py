@@ -59,9 +59,14 @@ OF_THE_PLUGIN: Sequence[Mutant] = (
         "yield from self.of(expression.right)",
         "yield from self.of(expression.left)",
     ),
+    ("a decorator carries no time", "mypy/_decorators.py", "LiteralType(limit,", 'LiteralType("",'),
+    ("a product of numbers is no time", "mypy/_limits.py", 'constant_fold_expr(expression, "")', "None"),
+    ("nothing is transient", "mypy/_workflows.py", "transient=transient,", "transient=(),"),
 )
 
 OF_THE_RUN_TIME: Sequence[Mutant] = (
+    ("nothing is transient at run time", "_front.py", "transient=keys.all_of(brief),", "transient=(),"),
+    ("a builder has any time at run time", "_front.py", "timeout_s=timeout_s,", "timeout_s=None,"),
     (
         "a default makes no optional at run time",
         "_infer.py",

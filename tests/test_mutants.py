@@ -25,6 +25,7 @@ STRAIGHT = "tests/test_one_shot.py -k 'not ten_thousand and not random'"
 EXPRESS = "tests/test_express.py"
 GROUPS = "tests/test_groups.py"
 GRAPHS = "tests/test_analyze_oracle.py"
+ROUNDS = "tests/test_loops.py"
 
 OF_A_RUN: List[Mutant] = [
     (
@@ -119,8 +120,8 @@ OF_A_GRAPH: List[Mutant] = [
     (
         "accesses make cycles",
         "_survey.py",
-        "for data in spec.waits_for for maker",
-        "for data in spec.takes for maker",
+        "for data in spec.waits_for for maker in producers",
+        "for data in spec.takes for maker in producers",
     ),
     ("what follows from a cycle is told too", "_analyze.py", "*absent, *looped}", "*absent}"),
     ("joins off the way are not judged", "_worlds.py", "asked.extend(_joins(builders, order, given=given))", "pass"),
@@ -133,6 +134,47 @@ OF_A_GRAPH: List[Mutant] = [
         "for first, second in combinations(makers, 2):",
         "for first, second in ():",
     ),
+]
+
+OF_LOOPS_AND_LIMITS: List[Mutant] = [
+    ("an own product is bad though it is fed", "_survey.py", " and data not in graph.inputs:", ":"),
+    ("a loop leads back", "_loops.py", "        if data in inputs\n", "        if data not in data\n"),
+    ("every edge through an input leads back", "_loops.py", "        if group[at] == group.get(maker)\n", ""),
+    ("a limit counts the way back", "_loops.py", "if edge not in back", "if edge"),
+    ("nothing needs to wait", "_transient.py", " & ~before[at]):", "):"),
+    ("what waits may have been there before", "_transient.py", "before[first] & worlds", "worlds"),
+    ("an earlier taker need not lead on", "_transient.py", "self._led(first).get(at, 0)", "worlds.every"),
+    ("a maker is no witness", "_transient.py", "worlds.produced(first, data) if first", "0 if first"),
+    ("a taker is no witness", "_transient.py", "able if data in graph.inputs else ()", "()"),
+    (
+        "who makes an input does not matter",
+        "_transient.py",
+        "for data in graph.inputs if data in survey",
+        "for data in () if data in survey",
+    ),
+    ("an optional is no taker", "_transient.py", "if data in spec.waits_for] for", "if data in spec.consumes] for"),
+    ("one walk is enough", "_transient.py", "again = again or mask", "again = False and mask"),
+    (
+        "a target may be transient",
+        "_analyze.py",
+        "        if data in graph.target:\n            text = say.transient",
+        "        if False:\n            text = say.transient",
+    ),
+    ("a path goes through several worlds", "_budget.py", "mask &= self.worlds.produced(maker, data)", "pass"),
+    ("times are binary", "_budget.py", "Decimal(repr(seconds))", "Decimal(seconds)"),
+    ("the path is not the longest", "_budget.py", "(-limit, next", "(-cost, next"),
+    ("any time is too long", "_budget.py", "-self._open[0][0] > budget", "-self._open[0][0] > 0"),
+]
+
+OF_ROUNDS: List[Mutant] = [
+    ("nothing comes back", "_state.py", "self.touched.update(self.plan.back[call])", "pass"),
+    (
+        "one round more is allowed",
+        "_waves.py",
+        "        if self._count == self._most:\n            raise",
+        "        if self._count > self._most:\n            raise",
+    ),
+    ("an equal product goes round in memory", "_one_shot.py", "value, value, kept)", "value, value, False)"),
 ]
 
 OF_STRAIGHT_CODE: List[Mutant] = [
@@ -290,6 +332,8 @@ OF_THE_CORE: List[Tuple[Mutant, str]] = [
 CASES = [
     *((mutant, RUNS) for mutant in OF_A_RUN),
     *((mutant, GRAPHS) for mutant in OF_A_GRAPH),
+    *((mutant, GRAPHS) for mutant in OF_LOOPS_AND_LIMITS),
+    *((mutant, ROUNDS) for mutant in OF_ROUNDS),
     *((mutant, STRAIGHT) for mutant in OF_STRAIGHT_CODE),
     *OF_THE_CORE,
 ]

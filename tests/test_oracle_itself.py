@@ -46,7 +46,17 @@ def sketch(ends: str, /, *lines: str) -> Graph:
     return Graph("flow", tuple(map(key, target)), tuple(map(key, inputs)), specs, keys)
 
 
+def with_terms(graph: Graph, /, *, transient: str = "", **times: float) -> Graph:
+    """Say what is transient, and how long builders (by name) and the whole (`flow`) may take."""
+    builders = tuple(attrs.evolve(spec, timeout_s=times.get(spec.name)) for spec in graph.builders)
+    brief = tuple(f"app:{name}" for name in transient.split())
+    data = {**{key: DataSpec(key[4:], "app") for key in brief}, **graph.data}
+    return attrs.evolve(graph, builders=builders, data=data, transient=brief, timeout_s=times.get("flow"))
+
+
 PICK_BOTH = ("pick: In -> A | B", "both: A B -> Both")
+PAY = ("pay: Req Cvv -> Sent",)
+SEAL = ("seal: Card -> Sealed", "tokenize: Sealed -> Token")
 EITHER = ("pick: In -> A | B", "a: A -> Done", "b: B -> Done")
 TWO_COINS = ("x: In -> X1 | X2", "y: In -> Y1 | Y2")
 
@@ -295,6 +305,123 @@ HAND_MADE: Dict[str, Tuple[Graph, str]] = {
         "bad-builder b @1",
     ),
     "one that consumes its own product": (sketch("In -> Done", "a: In Done -> Done"), "bad-builder a @0"),
+    "a loop through an input": (
+        sketch("In Ship -> Total", "a: In Ship -> Total", "b: Total -> Ship"),
+        "",
+    ),
+    "a loop through an input, and one within it that has none": (
+        sketch("In Ship -> Total", "a: In Ship Tip? -> Total", "b: Total -> Ship", "c: Total -> Tip"),
+        "cycle a @0 by a c",
+    ),
+    "one that consumes its own product, which is an input": (sketch("In Done -> Done", "a: In Done -> Done"), ""),
+    "one that has its own product as an optional, which is an input": (
+        sketch("In Done -> Done", "a: In Done? -> Done"),
+        "",
+    ),
+    # transient data
+    "a transient data that is nowhere": (
+        with_terms(sketch("In -> Done", "a: In -> Done"), transient="Lost In"),
+        "bad-transient Lost @transient",
+    ),
+    "a transient target": (
+        with_terms(sketch("In -> Done", "a: In -> Done"), transient="Done"),
+        "bad-transient Done @transient",
+    ),
+    "a transient data that is missing": (
+        with_terms(sketch("In -> Done", "a: In Lost -> Done"), transient="Lost"),
+        "missing-data Lost @0",
+    ),
+    "a transient input that is taken before the pause": (
+        with_terms(sketch("Req Cvv Otp -> Paid", *PAY, "verify: Sent Otp -> Paid"), transient="Cvv"),
+        "",
+    ),
+    "a transient input that is taken before the pause and after it": (
+        with_terms(sketch("Req Cvv Otp -> Paid", *PAY, "verify: Sent Otp Cvv -> Paid"), transient="Cvv"),
+        "transient-needed-later Cvv @1",
+    ),
+    "a transient input that is an optional after the pause": (
+        with_terms(sketch("Req Cvv Otp -> Paid", *PAY, "verify: Sent Otp Cvv? -> Paid"), transient="Cvv"),
+        "transient-needed-later Cvv @1",
+    ),
+    "a transient input that is only seen after the pause": (
+        with_terms(sketch("Req Cvv Otp -> Paid", *PAY, "verify: Sent Otp ~Cvv -> Paid"), transient="Cvv"),
+        "",
+    ),
+    "a transient input that is only taken after the pause can be fed then": (
+        with_terms(sketch("Req Cvv Otp -> Paid", "pay: Req -> Sent", "verify: Sent Otp Cvv -> Paid"), transient="Cvv"),
+        "",
+    ),
+    "a transient input whose takers do not lead to each other": (
+        with_terms(sketch("Req Cvv Otp -> Paid", "pay: Req Otp Cvv -> Paid", "score: Cvv -> Risk"), transient="Cvv"),
+        "",
+    ),
+    "a pause far before the second taker": (
+        with_terms(
+            sketch("Req Cvv Otp -> Paid", *PAY, "verify: Sent Otp -> Ok", "end: Ok Cvv -> Paid"), transient="Cvv"
+        ),
+        "transient-needed-later Cvv @2",
+    ),
+    "a transient product that is taken at once": (
+        with_terms(sketch("Card Otp -> Paid", *SEAL, "end: Token Otp -> Paid"), transient="Sealed"),
+        "",
+    ),
+    "a transient product that is taken after a pause": (
+        with_terms(sketch("Card Otp -> Paid", *SEAL, "end: Token Otp Sealed -> Paid"), transient="Sealed"),
+        "transient-needed-later Sealed @2",
+    ),
+    "a transient product, and a pause in one world only": (
+        with_terms(
+            sketch(
+                "Card Otp -> Paid",
+                *SEAL,
+                "pick: Token -> Easy | Hard",
+                "easy: Easy -> Ok",
+                "ask: Hard Otp -> Ok",
+                "end: Ok Sealed -> Paid",
+            ),
+            transient="Sealed",
+        ),
+        "transient-needed-later Sealed @5",
+    ),
+    "a transient product, and a pause in worlds without it": (
+        with_terms(sketch("In Otp -> Paid", "pick: In -> A | B", "a: A -> Paid", "b: B Otp A? -> Paid"), transient="A"),
+        "",
+    ),
+    "an input that may be made instead is not waited for": (
+        with_terms(sketch("Card Token -> Paid", *SEAL, "end: Token Sealed -> Paid"), transient="Sealed"),
+        "",
+    ),
+    # time limits
+    "as much time as the builders have": (
+        with_terms(sketch("In -> Done", "a: In -> A", "b: A -> Done"), a=0.1, b=0.2, flow=0.3),
+        "",
+    ),
+    "less time than the builders have": (
+        with_terms(sketch("In -> Done", "z: In -> Z", "a: Z -> A", "b: A -> Done"), a=0.1, b=0.2, flow=0.29),
+        "over-budget flow @timeout_s by a b",
+    ),
+    "builders that do not lead to the target": (
+        with_terms(sketch("In -> Done", "a: In -> Done", "bill: Done -> Bill"), bill=9, flow=1),
+        "",
+    ),
+    "an optional that is waited for": (
+        with_terms(sketch("In -> Done", "a: In -> A", "b: In A? -> Done"), a=2, b=2, flow=3),
+        "over-budget flow @timeout_s by a b",
+    ),
+    "the slower of two worlds": (
+        with_terms(sketch("In -> Done", *EITHER), pick=1, a=1, b=2, flow=2),
+        "over-budget flow @timeout_s by pick b",
+    ),
+    "two builders that are never in one world": (
+        with_terms(
+            sketch("In -> Done", "pick: In -> A | B", "a: A -> S", "b: B S? -> Done", "c: A -> Done"), a=2, b=2, flow=3
+        ),
+        "",
+    ),
+    "a loop, round which each builder is counted once": (
+        with_terms(sketch("In Ship -> Total", "a: In Ship -> Total", "b: Total -> Ship"), a=2, b=2, flow=1),
+        "over-budget flow @timeout_s by a",
+    ),
     "one that takes a data twice": (sketch("In -> Done", "a: In ~In -> Done"), "bad-builder a @0"),
     "a bad builder takes no part in an ambiguity": (
         sketch("In -> Done", "a: In -> Done", "b!: In -> Done"),
@@ -350,6 +477,9 @@ def test_every_code_about_a_graph_has_a_hand_made_one() -> None:
         "duplicate-builder",
         "name-clash",
         "bad-builder",
+        "bad-transient",
+        "transient-needed-later",
+        "over-budget",
     }
 
 

@@ -204,7 +204,7 @@ class Verdicts:
             arguments, items = call_in(flow, tree), listed_in(flow, tree)
             for one in diagnostics:
                 file, line = flows, (items[one.item] if isinstance(one.item, int) else arguments[one.item]).lineno
-                if one.code == "bad-builder":
+                if one.code == "bad-builder" and "consumes its own product" not in one.message:
                     file, line = Path(one.related[0][1].file), one.related[0][1].line
                 found.add((file, attrs.evolve(told_by(one), line=line)))
         return found

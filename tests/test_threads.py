@@ -13,7 +13,7 @@ from typing import Any, Callable, Dict, List, Optional, Tuple, Union, cast
 import attrs
 import pytest
 
-from polaris_dsl import CodecError, Executor, MemoryStore, Status, Workflow, _execution, builder, workflow
+from polaris_dsl import CodecError, Executor, MemoryStore, Status, Workflow, _waves, builder, workflow
 from polaris_dsl._wave import Wave
 from polaris_dsl.stores import Built, Started, _lines, _memory
 from polaris_dsl.stores._memory import Lane
@@ -118,7 +118,7 @@ def test_a_helper_that_comes_while_all_is_looked_at_anew_takes_nothing_of_what_w
         return waves[-1]
 
     pair = Pair(act)
-    monkeypatch.setattr(_execution, "Wave", wave)
+    monkeypatch.setattr(_waves, "Wave", wave)
     executor = Executor(pair.flow(), max_workers=2, pool=cast("Pool", late))
     run = executor.run("r", Seed(1))
     for helper in helpers:

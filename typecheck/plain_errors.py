@@ -2,7 +2,7 @@
 
 from typing import NamedTuple, Optional
 
-from polaris_dsl import Access, Executor, Hook, builder, workflow
+from polaris_dsl import Access, Executor, Hook, Retry, builder, workflow
 from polaris_dsl.hooks import DataBuilt
 
 
@@ -55,6 +55,13 @@ workflow(target=Paid, inputs=Order | Otp, builders=tokenize)  # E: arg-type
 # All is given by keyword, and nothing may be left out but inputs= and name=.
 workflow(Paid, Order | Otp, [tokenize, pay])  # E: call-overload
 workflow(inputs=Order | Otp, builders=[tokenize, pay])  # E: call-overload
+
+# Options are what they are.
+builder(timeout_s="3")  # E: call-overload
+builder(tokenize, retry=3)  # E: call-overload
+Retry(3)  # E: call-arg
+Retry(on=Order)  # E: arg-type
+workflow(target=Paid, inputs=Order | Otp, builders=[tokenize, pay], timeout_s="3")  # E: call-overload
 
 payment = workflow(target=Paid, inputs=Order | Otp, builders=[tokenize, pay])
 payments = Executor(payment)

@@ -1,10 +1,22 @@
 """What type checkers know of a workflow without any plugin: what is no error to any of them, but for one line."""
 
-from typing import NamedTuple, Optional, Tuple, Union
+from typing import Awaitable, NamedTuple, Optional, Tuple, Union
 
 from typing_extensions import assert_type
 
-from polaris_dsl import Access, Builder, Context, Executor, FileStore, MemoryStore, Run, Workflow, builder, workflow
+from polaris_dsl import (
+    Access,
+    Builder,
+    Context,
+    Executor,
+    FileStore,
+    MemoryStore,
+    Retry,
+    Run,
+    Workflow,
+    builder,
+    workflow,
+)
 
 
 class Order(NamedTuple):
@@ -43,8 +55,13 @@ def pay(token: Token, otp: Otp, before: Access[Paid], context: Context) -> Union
     return Paid(1) if otp.code else Declined("no code")
 
 
+@builder(timeout_s=2, retry=Retry(attempts=5, on=(ConnectionError, TimeoutError)), at_most_once=True)
+async def charge(token: Token, *, otp: Optional[Otp] = None) -> Paid:
+    return Paid(1)
+
+
 class Books:
-    @builder
+    @builder(timeout_s=0.5)
     def invoice(self, paid: Paid, order: Order) -> Optional[Invoice]:
         return Invoice(paid.cents)
 
@@ -74,6 +91,10 @@ assert_type(stamp(Invoice(1)), Declined)
 assert_type(books.numbered(Invoice(1)), Otp)
 assert_type(Books.numbered(Invoice(1)), Otp)
 assert_type(books.first(), Order)
+assert_type(charge.timeout_s, Optional[float])
+assert_type(charge.retry, Optional[Retry])
+assert_type(builder(tokenize, timeout_s=3)(Order("1")), Token)
+waiting: Awaitable[Paid] = charge(Token("1"), otp=Otp("2"))
 bound: Builder[[Paid, Order], Optional[Invoice]] = books.invoice  # E[pyrefly, ty, zuban]: P is invariant to them
 
 # Target and inputs are inferred: from classes, from unions however they are written, from no inputs at all.
@@ -85,6 +106,14 @@ single = workflow(target=Token, inputs=Order, builders=[tokenize])
 assert_type(single, Workflow[Token, Order])
 static = workflow(target=Otp, inputs=Invoice, builders=[books.numbered])
 assert_type(static, Workflow[Otp, Invoice])
+
+# Transient data and a time limit change nothing of that.
+brief = workflow(target=Paid, inputs=Order | Otp, builders=[tokenize, pay], transient=Otp, timeout_s=2.5)
+assert_type(brief, Workflow[Paid, Union[Order, Otp]])
+briefer = workflow(target=Token, inputs=Order, builders=[tokenize], transient=Union[Order, Otp], timeout_s=3)
+assert_type(briefer, Workflow[Token, Order])
+assert_type(brief.transient, Tuple[type, ...])
+assert_type(brief.timeout_s, Optional[float])
 
 # A run in memory.
 assert_type(payment.run(Order("1"), Otp("2")), Run[Paid])

@@ -6,8 +6,7 @@ from polaris_dsl import builder, workflow
 from typecheck.shop.data import Card, FreshToken, Invoice, Order, Paid, Token
 
 
-@builder  # E: polaris-bad-builder: pay_again consumes its own product Paid
-# N: help: take the last one as Access[Paid], or return another data
+@builder
 def pay_again(order: Order, paid: Paid) -> Paid:
     return paid
 
@@ -35,9 +34,11 @@ workflow(
     target=Paid,
     inputs=Order,
     builders=[
-        pay_again,
+        pay_again,  # E: polaris-bad-builder: pay_again consumes its own product Paid
+        # N: help: take the last one as Access[Paid], return another data, or list it in inputs=: that makes a loop
     ],
 )
+workflow(target=Paid, inputs=Order | Paid, builders=[pay_again])
 
 workflow(
     target=Paid,

@@ -9,8 +9,7 @@ def reserve(cart: Cart) -> Reserved:
     return Reserved(cart.skus[0])
 
 
-@builder  # E: polaris-bad-builder: pack consumes its own product Packed
-# N: help: take the last one as Access[Packed], or return another data
+@builder
 def pack(packed: Packed) -> Packed:
     return packed
 
@@ -25,7 +24,8 @@ workflow(
     inputs=Cart | Address,
     builders=[
         reserve,
-        pack,
+        pack,  # E: polaris-bad-builder: pack consumes its own product Packed
+        # N: help: take the last one as Access[Packed], return another data, or list it in inputs=: that makes a loop
         ship,
     ],
 )

@@ -42,11 +42,13 @@ workflow(
     builders=[
         authorize,  # E: polaris-cycle: authorize and verify wait for each other
         # N: path: authorize -> Authorized -> verify -> Verified -> authorize
-        # N: help: break the loop: take one of its data as Access[...], which never orders or triggers
+        # N: help: break the loop: take one of its data as Access[...], which never orders or triggers, or list one in
+        #    inputs=: that makes a loop, which goes round until nothing changes
         verify,
         *PARCELS,  # E: polaris-cycle: pack and ship-it wait for each other
         # N: path: pack -> Packed -> ship-it -> Shipped -> pack
-        # N: help: break the loop: take one of its data as Access[...], which never orders or triggers
+        # N: help: break the loop: take one of its data as Access[...], which never orders or triggers, or list one in
+        #    inputs=: that makes a loop, which goes round until nothing changes
         pay,
         invoice,
     ],

@@ -28,9 +28,15 @@ def called(name: str) -> Workflow[Paid, Order]:
     # E: polaris-unchecked: which name this is shows only when the program runs: its type is str
 
 
+def limited(limit: float) -> Workflow[Paid, Order]:
+    return workflow(target=Paid, inputs=Order, builders=[pay], timeout_s=limit)
+    # E: polaris-unchecked: how many seconds these are shows only when the program runs
+
+
 arguments: Any = {"target": Paid, "inputs": Order, "builders": [pay]}
 
 towards(Paid)
 fed(Order)
 called("card-payment")
+limited(2.5)
 workflow(**arguments)  # E: polaris-unchecked: what is given by ** shows only when the program runs

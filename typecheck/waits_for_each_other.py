@@ -32,7 +32,8 @@ workflow(
     builders=[
         reserve,  # E: polaris-cycle: reserve, pack and pay wait for each other
         # N: path: reserve -> Reserved -> pack -> Packed -> pay -> Paid -> reserve
-        # N: help: break the loop: take one of its data as Access[...], which never orders or triggers
+        # N: help: break the loop: take one of its data as Access[...], which never orders or triggers, or list one in
+        #    inputs=: that makes a loop, which goes round until nothing changes
         pack,
         pay,
         ship,

@@ -28,7 +28,8 @@ workflow(
         pay,
         Score().again,  # E: polaris-cycle: Score.again waits for itself
         # N: path: Score.again -> Risk -> Score.again
-        # N: help: take its last product as Access[...], which never orders or triggers
+        # N: help: take its last product as Access[...], which never orders or triggers, or list it in inputs=: that
+        #    makes a loop, which goes round until nothing changes
     ],
 )
 workflow(target=Paid, inputs=Order, builders=[pay, Score().well])

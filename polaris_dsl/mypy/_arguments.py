@@ -1,8 +1,8 @@
-"""Reads `target=`, `inputs=` and `name=`: classes and texts, what is wrong with them, and what mypy is to think."""
+"""Reads the arguments but `builders=`: classes, texts, times, what is wrong with them, and what mypy is to think."""
 
 from __future__ import annotations
 
-from typing import Dict, List, Mapping, Sequence, Tuple
+from typing import Dict, List, Mapping, Optional, Sequence, Tuple
 
 from mypy.nodes import CallExpr, Expression, ListExpr, SetExpr, StrExpr, TupleExpr
 from mypy.plugin import CheckerPluginInterface
@@ -23,6 +23,7 @@ from mypy.types import (
 from polaris_dsl import _flaws
 from polaris_dsl._graph import Argument, Flaw
 from polaris_dsl.mypy._annotations import alternatives, info_of, refusal, told, written
+from polaris_dsl.mypy._limits import NONE, UNKNOWN, limit_of, seconds
 from polaris_dsl.mypy._report import later
 from polaris_dsl.mypy._signatures import UNREAD, Data
 
@@ -44,7 +45,7 @@ class Arguments:
         self._api = api
 
     def classes(self, argument: Argument, /) -> Tuple[str, ...]:
-        """Return the keys of the classes of `target=` or `inputs=`."""
+        """Return the keys of the classes of `target=`, `inputs=` or `transient=`."""
         if argument not in self.given:
             return ()
         expression = self.given[argument]
@@ -56,7 +57,7 @@ class Arguments:
             return self._refused(argument, expression.value, _flaws.TEXT)
         if collection:
             return self._collected(argument, collection)
-        if argument == "inputs" and isinstance(form, NoneType):  # as if it had been left out
+        if argument != "target" and isinstance(form, NoneType):  # as if it had been left out
             self.answers[argument] = (type_, UninhabitedType())
             return ()
         if isinstance(type_, TypeType) and type_.is_type_form and not _unknown_any(form):
@@ -114,6 +115,14 @@ class Arguments:
             self.answers["name"] = (type_, type_)
             self.flaws.append(("name", info.name, _flaws.no_name(info.name)))
         return ""
+
+    def limit(self) -> Optional[float]:
+        """Return how many seconds the workflow may take, as far as that is written out."""
+        expression = self.given.get("timeout_s")
+        limit = NONE if expression is None else limit_of(expression)
+        if expression is not None and limit == UNKNOWN:
+            self.unknown.append((expression, "how many seconds these are shows only when the program runs"))
+        return seconds(limit)
 
     def _checked(self, name: str) -> str:
         if _flaws.is_name(name):

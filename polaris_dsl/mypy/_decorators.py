@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Optional, Union
+from typing import Dict, Optional, Union
 
 import attrs
 from mypy.nodes import Context, Decorator, Expression, FuncDef, LambdaExpr, MemberExpr
@@ -26,34 +26,41 @@ from polaris_dsl import _flaws
 from polaris_dsl._graph import Flaw, Graph, Place
 from polaris_dsl._survey import flaw_of
 from polaris_dsl.diagnostics import Diagnostic
+from polaris_dsl.mypy import _limits
 from polaris_dsl.mypy._annotations import info_of
 from polaris_dsl.mypy._facts import Facts, Kind, attach, facts_of
 from polaris_dsl.mypy._report import report
 from polaris_dsl.mypy._signatures import UNREAD, Data, hidden, read, without_first
 
 _DECORATOR = "polaris_dsl._builder.Decorator"
-_NAME = "polaris name"
+_NAME, _LIMIT = "polaris name", "polaris limit"
 
 
 def built(ctx: FunctionContext, /) -> Type:
-    """Answer `@builder` and `builder(function, name=...)`; let `builder(name=...)` carry its name."""
+    """Answer `@builder` and `builder(function, name=...)`; let `builder(name=...)` carry what it was given."""
     made = get_proper_type(ctx.default_return_type)
+    given, limit = _literal_name(ctx), _limit(ctx)
     if isinstance(made, Instance) and made.type.fullname == _DECORATOR:
-        name = _literal_name(ctx)
-        if name is not None:
-            made = made.copy_modified()
-            made.extra_attrs = ExtraAttrs({_NAME: name})
+        made = made.copy_modified()
+        carried: Dict[str, Type] = {} if given is None else {_NAME: given}
+        carried[_LIMIT] = LiteralType(limit, ctx.api.named_generic_type("builtins.str", []))
+        made.extra_attrs = ExtraAttrs(carried)
         return made
-    given = _literal_name(ctx)
-    return _known(ctx, made, given=None if given is None else str(given.value))
+    return _known(ctx, made, given=None if given is None else str(given.value), limit=limit)
 
 
 def named(ctx: MethodContext, /) -> Type:
     """Answer `@builder(name=...)`, applied."""
     attributes = ctx.type.extra_attrs if isinstance(ctx.type, Instance) else None
-    given = None if attributes is None else attributes.attrs.get(_NAME)
+    carried = {} if attributes is None else attributes.attrs
+    given, limit = carried.get(_NAME), carried.get(_LIMIT)
     made = get_proper_type(ctx.default_return_type)
-    return _known(ctx, made, given=str(given.value) if isinstance(given, LiteralType) else None)
+    return _known(
+        ctx,
+        made,
+        given=str(given.value) if isinstance(given, LiteralType) else None,
+        limit=str(limit.value) if isinstance(limit, LiteralType) else _limits.UNKNOWN,
+    )
 
 
 def _literal_name(ctx: FunctionContext) -> Optional[LiteralType]:
@@ -63,6 +70,11 @@ def _literal_name(ctx: FunctionContext) -> Optional[LiteralType]:
             literal = given.last_known_value if isinstance(given, Instance) else given
             return literal if isinstance(literal, LiteralType) else None
     return None
+
+
+def _limit(ctx: FunctionContext) -> str:
+    limits = [actual[0] for formal, actual in zip(ctx.callee_arg_names, ctx.args) if formal == "timeout_s" and actual]
+    return _limits.limit_of(limits[0]) if limits else _limits.NONE
 
 
 @attrs.frozen
@@ -83,12 +95,13 @@ class _Wrapped:
         return without_first(self.signature) if self.owner and self.kind != "static" else self.signature
 
 
-def _known(ctx: Union[FunctionContext, MethodContext], made: ProperType, *, given: Optional[str]) -> Type:
+def _known(ctx: Union[FunctionContext, MethodContext], made: ProperType, *, given: Optional[str], limit: str) -> Type:
     """Return the type of a new builder with its facts."""
     assert isinstance(made, Instance)  # noqa: S101  a Builder
     again = facts_of(ctx.arg_types[0][0])
     if again is not None:
-        return attach(made, again if given is None else attrs.evolve(again, name=given, given=True), api=ctx.api)
+        again = again if given is None else attrs.evolve(again, name=given, given=True)
+        return attach(made, attrs.evolve(again, limit=limit or again.limit), api=ctx.api)
     wrapped = _wrapped(ctx)
     if wrapped is None:
         return made
@@ -100,6 +113,7 @@ def _known(ctx: Union[FunctionContext, MethodContext], made: ProperType, *, give
         kind=wrapped.kind,
         defined=wrapped.defined,
         told=_tell(shown, wrapped, at=_place_of_decorator(ctx), api=ctx.api),
+        limit=limit,
         signature=wrapped.signature,
     )
     return attach(made, facts, api=ctx.api)
@@ -114,7 +128,9 @@ def _tell(shown: str, wrapped: _Wrapped, *, at: Context, api: CheckerPluginInter
     data = Data()
     if wrapped.refused is None:
         spec = read(shown, wrapped.call, defined=wrapped.defined, data=data).spec
-        flaw = spec.flaw or flaw_of(Graph("", target=(), inputs=(), builders=(), data=data.specs), spec)
+        # What it consumes may be an input, which makes a loop of its own product: that is for the workflow to judge.
+        alone = Graph("", target=(), inputs=spec.consumes, builders=(), data=data.specs)
+        flaw = spec.flaw or flaw_of(alone, spec)
     else:
         flaw = _flaws.named(shown, wrapped.refused)
     if flaw is None or flaw == UNREAD:

@@ -32,13 +32,16 @@ class Facts:
     defined: Place
     told: bool
     """Whether its decorator has told that it cannot be read."""
+    limit: str
+    """Its `timeout_s`, as `_limits` tells it."""
     signature: CallableType
     """As it is written: mypy's own `P` and `R` have lost subclasses among alternatives, and `async`."""
 
 
 def attach(builder: Instance, facts: Facts, /, *, api: CheckerPluginInterface) -> Instance:
     """Return the type of a builder with these facts on it."""
-    flat = f"{facts.kind}\n{facts.given:d}\n{facts.told:d}\n{facts.name}\n{facts.defined.line}\n{facts.defined.file}"
+    flags = f"{facts.kind}\n{facts.given:d}\n{facts.told:d}\n{facts.limit}"
+    flat = f"{flags}\n{facts.name}\n{facts.defined.line}\n{facts.defined.file}"
     text = LiteralType(flat, api.named_generic_type("builtins.str", []))
     known = builder.copy_modified()
     known.extra_attrs = ExtraAttrs({_FLAT: text, _SIGNATURE: facts.signature})
@@ -53,5 +56,5 @@ def facts_of(builder: Type, /) -> Optional[Facts]:
     flat, signature = known.extra_attrs.attrs.get(_FLAT), known.extra_attrs.attrs.get(_SIGNATURE)
     if not isinstance(flat, LiteralType) or not isinstance(signature, CallableType):
         return None
-    kind, given, told, name, line, file = str(flat.value).split("\n", 5)
-    return Facts(name, given == "1", cast("Kind", kind), Place(file, int(line)), told == "1", signature)
+    kind, given, told, limit, name, line, file = str(flat.value).split("\n", 6)
+    return Facts(name, given == "1", cast("Kind", kind), Place(file, int(line)), told == "1", limit, signature)

@@ -37,6 +37,7 @@ from polaris_dsl._graph import BuilderSpec, Flaw, Place
 from polaris_dsl.mypy._annotations import info_of
 from polaris_dsl.mypy._descriptors import method_of
 from polaris_dsl.mypy._facts import BUILDER, Facts, facts_of
+from polaris_dsl.mypy._limits import NONE, UNKNOWN, seconds
 from polaris_dsl.mypy._report import later, shown
 from polaris_dsl.mypy._signatures import UNREAD, Data, Reading, hidden, read
 
@@ -55,6 +56,8 @@ class Entry:
     """What of it cannot be known before the program runs."""
     plain: bool = False
     """Whether mypy is to say that it is no builder: of a value of some Callable type nothing else is known."""
+    limit: str = NONE
+    """Its `timeout_s`, as `_limits` tells it."""
 
 
 class Items:
@@ -127,11 +130,11 @@ class Items:
         if facts is not None:
             return self._known(at, facts)
         reading = read(label, self._signature(type_), defined=Place(""), data=self._data, written=False)
-        return _entry(at, reading, told=False)
+        return _entry(at, reading, told=False, limit=UNKNOWN)
 
     def _known(self, at: Expression, facts: Facts) -> Entry:
         reading = read(facts.name, facts.signature, defined=facts.defined, data=self._data)
-        return _entry(at, reading, told=facts.told)
+        return _entry(at, reading, told=facts.told, limit=facts.limit)
 
     def _signature(self, type_: Instance) -> CallableType:
         """Return the signature of a builder that came without facts: `Builder[[A], B]`, as a factory returns it."""
@@ -162,9 +165,10 @@ class Items:
         return Entry(at, spec, unknown=why)
 
 
-def _entry(at: Expression, reading: Reading, *, told: bool) -> Entry:
+def _entry(at: Expression, reading: Reading, *, told: bool, limit: str) -> Entry:
     unknown = "; ".join(reading.unknown)
-    return Entry(at, reading.spec, told, f"{reading.spec.name}: {unknown}" if unknown and not told else "")
+    spec = attrs.evolve(reading.spec, timeout_s=seconds(limit))
+    return Entry(at, spec, told, f"{spec.name}: {unknown}" if unknown and not told else "", limit=limit)
 
 
 def _certain(expression: Expression) -> bool:

@@ -23,7 +23,20 @@ from polaris_dsl.mypy._codes import CODES
 from polaris_dsl.mypy._failsoft import soft
 
 _ROOT = Path(__file__).parent.parent
-_JUDGES = ("_catalogue", "_graph", "diagnostics", "_flaws", "_cycles", "_near", "_survey", "_worlds", "_analyze")
+_JUDGES = (
+    "_catalogue",
+    "_graph",
+    "diagnostics",
+    "_flaws",
+    "_cycles",
+    "_near",
+    "_loops",
+    "_survey",
+    "_worlds",
+    "_budget",
+    "_transient",
+    "_analyze",
+)
 """The modules whose change may change a verdict, besides those of this package."""
 
 

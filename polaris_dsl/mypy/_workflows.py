@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Tuple
+from typing import Optional, Tuple
 
 from mypy.nodes import ARG_STAR2, CallExpr, Context
 from mypy.plugin import CheckerPluginInterface, FunctionSigContext
@@ -13,6 +13,7 @@ from polaris_dsl._analyze import analyze
 from polaris_dsl._graph import Graph
 from polaris_dsl.mypy._arguments import Arguments
 from polaris_dsl.mypy._items import Entry, Items
+from polaris_dsl.mypy._limits import UNKNOWN
 from polaris_dsl.mypy._report import report, report_unchecked
 from polaris_dsl.mypy._signatures import Data
 
@@ -35,6 +36,7 @@ def checked(ctx: FunctionSigContext, /) -> FunctionLike:
         inputs = arguments.classes("inputs")
         name = arguments.name(target=target)
         entries = _entries(arguments, data=data, api=api)
+        transient = arguments.classes("transient")
     graph = Graph(
         name=name,
         target=target,
@@ -42,6 +44,8 @@ def checked(ctx: FunctionSigContext, /) -> FunctionLike:
         builders=tuple(entry.spec for entry in entries),
         data=data.specs,
         flaws=tuple(arguments.flaws),
+        transient=transient,
+        timeout_s=_budget(arguments, entries),
     )
     _report(graph, arguments, entries, call=call, api=api)
     if not entries or any(entry.spec.flaw and not entry.plain for entry in entries):  # told here, or is what it may be
@@ -66,6 +70,15 @@ def _entries(arguments: Arguments, *, data: Data, api: CheckerPluginInterface) -
         return tuple(items.of(expression))
     arguments.flaws.append(("builders", kind, _flaws.no_list(kind)))
     return ()
+
+
+def _budget(arguments: Arguments, entries: Tuple[Entry, ...]) -> Optional[float]:
+    """Return how many seconds the workflow may take, if that can be held against what its builders may take."""
+    budget = arguments.limit()
+    vague = [entry for entry in entries if entry.limit == UNKNOWN and budget is not None]
+    for entry in vague:
+        arguments.unknown.append((entry.at, f"{entry.spec.name}: its timeout_s shows only when the program runs"))
+    return None if vague else budget
 
 
 def _report(

@@ -1,5 +1,5 @@
 from polaris_dsl.stores._file import FileStore
-from polaris_dsl.stores._lines import Built, Failed, Fed, Line, Put, Rested, Started
+from polaris_dsl.stores._lines import Built, Failed, Fed, Intended, Line, Postponed, Put, Released, Rested, Started
 from polaris_dsl.stores._memory import MemoryStore
 from polaris_dsl.stores._protocol import Inspectable, Verified
 from polaris_dsl.stores._repair import Repaired
@@ -11,10 +11,13 @@ __all__ = [
     "Fed",
     "FileStore",
     "Inspectable",
+    "Intended",
     "Journals",
     "Line",
     "MemoryStore",
+    "Postponed",
     "Put",
+    "Released",
     "Repaired",
     "Rested",
     "Started",

@@ -8,7 +8,7 @@ from typing import Any, Callable, Dict, Mapping, Optional, Sequence, Tuple
 
 import attrs
 
-from polaris_dsl.stores._lines import Built, Failed, Fed, Line, Put, Rested, Started
+from polaris_dsl.stores._lines import Built, Failed, Fed, Intended, Line, Postponed, Put, Released, Rested, Started
 
 FORMAT = 1
 """The format of the journals that are written, and the only one that is read."""
@@ -16,6 +16,7 @@ FORMAT = 1
 _SEAL = b',"h":"0123456789abcdef"}'
 _H = slice(-18, -2)
 _quote: Callable[[str], str] = json.encoder.encode_basestring  # what an encoder calls for text, without the way to it
+_OPS: Mapping[type, str] = {Intended: "intended", Released: "released", Postponed: "postponed"}
 _value_at = json.JSONDecoder().raw_decode
 
 
@@ -113,8 +114,13 @@ def _fields(line: Line) -> str:
         return f'"op":"run","fmt":{FORMAT},"run":{run},"flow":{flow},"graph":{graph}'
     if isinstance(line, Failed):
         error = f'{{"type":{_quote(line.error)},"at":{_quote(line.place)}}}'
-        return f'"op":"failed","by":{_quote(line.by)},"in":{_inputs(line.inputs)},"err":{error}'
-    return f'"op":"rest","status":{_quote(line.status)}'
+        trial = f',"try":{line.trial}' if line.trial else ""
+        return f'"op":"failed","by":{_quote(line.by)},"in":{_inputs(line.inputs)},"err":{error}{trial}'
+    if isinstance(line, Rested):
+        wake = f',"wake":{_quote(line.wake)}' if line.wake else ""
+        return f'"op":"rest","status":{_quote(line.status)}{wake}'
+    until = f',"until":{_quote(line.until)}' if isinstance(line, Postponed) else ""
+    return f'"op":"{_OPS[type(line)]}","by":{_quote(line.by)},"in":{_inputs(line.inputs)}{until}'
 
 
 def _inputs(inputs: Mapping[str, int]) -> str:
@@ -132,9 +138,13 @@ def _line(fields: Mapping[str, Any]) -> Line:
     if op == "feed":
         return Fed(at, fields["put"])
     if op == "failed":
-        return Failed(at, fields["by"], fields["in"], fields["err"]["type"], fields["err"]["at"])
+        return Failed(at, fields["by"], fields["in"], fields["err"]["type"], fields["err"]["at"], fields.get("try", 0))
     if op == "rest":
-        return Rested(at, fields["status"])
+        return Rested(at, fields["status"], fields.get("wake", ""))
+    if op == "postponed":
+        return Postponed(at, fields["by"], fields["in"], fields["until"])
+    if op in {"intended", "released"}:
+        return (Intended if op == "intended" else Released)(at, fields["by"], fields["in"])
     if op == "run" and fields["fmt"] == FORMAT:
         return Started(at, fields["run"], fields["flow"], fields["graph"])
     raise ValueError(op)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from datetime import datetime
 from functools import lru_cache
 from typing import Callable, Mapping, Tuple, Union, cast
 
@@ -52,24 +53,60 @@ class Built:
 
 @attrs.frozen
 class Failed:
-    """A builder raised; only the type of the error and its place are kept, for its text may quote a secret."""
+    """A builder raised; only the type of the error and its place are kept, for its text may quote a secret.
+
+    `trial` is the number of the trial that failed where another one followed in the same call, else 0.
+    """
 
     at: str
     by: str
     inputs: Mapping[str, int]
     error: str
     place: str
+    trial: int = 0
+
+
+@attrs.frozen
+class Intended:
+    """A builder is about to be called that must not be called twice: until it has ended, it is not known how."""
+
+    at: str
+    by: str
+    inputs: Mapping[str, int]
+
+
+@attrs.frozen
+class Released:
+    """Somebody found that what was intended has not happened: the builder may be called again."""
+
+    at: str
+    by: str
+    inputs: Mapping[str, int]
+
+
+@attrs.frozen
+class Postponed:
+    """A builder asked to be called again, not before a time (as ISO 8601)."""
+
+    at: str
+    by: str
+    inputs: Mapping[str, int]
+    until: str
 
 
 @attrs.frozen
 class Rested:
-    """A call ended with this status: what a listing shows. It is a hint, written without a sync."""
+    """A call ended with this status: what a listing shows. It is a hint, written without a sync.
+
+    `wake` is the time (as ISO 8601) at which the first builder is to be called again that asked for it, or empty.
+    """
 
     at: str
     status: str
+    wake: str = ""
 
 
-Line = Union[Started, Fed, Built, Failed, Rested]
+Line = Union[Started, Fed, Built, Failed, Intended, Released, Postponed, Rested]
 
 Draft = Tuple[object, ...]
 """A line that is not made before somebody reads it: what makes it of a time as text, when that was (seconds since the
@@ -86,6 +123,11 @@ def stamp(at_s: float, /) -> str:
     """Return a time (seconds since the epoch) as journals write it: in UTC, such as `2024-02-29T12:00:00.000Z`."""
     second, millisecond = divmod(int(at_s * 1000), 1000)
     return f"{_to_the_second(second)}.{millisecond:03}Z"
+
+
+def moment(at: str, /) -> datetime:
+    """Return the time (aware, in UTC) that a journal wrote."""
+    return datetime.fromisoformat(at.replace("Z", "+00:00"))
 
 
 @lru_cache(maxsize=1)  # most lines are written within the second of the one before

@@ -1,0 +1,155 @@
+"""The calls of `run` and `arun` that hold their run: from what is fed to where the run rests."""
+
+from __future__ import annotations
+
+from concurrent.futures import Executor as Pool
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Callable, Iterator, Optional, Union
+
+import attrs
+
+from polaris_dsl._attempt import Finish, raise_first
+from polaris_dsl._commits import Commits
+from polaris_dsl._execution import Execution
+from polaris_dsl._express import Express, Known
+from polaris_dsl._hooked import Hooked
+from polaris_dsl._making import Making
+from polaris_dsl._run import Run, run_of
+from polaris_dsl._runs import Frozen, Runs
+from polaris_dsl._telling import Telling
+from polaris_dsl._watch import Watch
+from polaris_dsl._waves import Waves
+from polaris_dsl.clock import Clock
+from polaris_dsl.errors import HookFailed, NotSettled
+from polaris_dsl.stores._lines import stamp
+from polaris_dsl.stores._memory import Lane, MemoryJournals
+
+
+@attrs.frozen
+class Turns:
+    """What the calls of one executor share, each of which runs a run while it holds it. Safe to share."""
+
+    runs: Runs
+    hooked: Optional[Hooked]
+    express: Optional[Express]
+    """For runs that may go straight through; None: there are none."""
+    pool: Callable[[], Pool]
+    finish: Finish
+    watch: Watch
+    clock: Clock
+    max_workers: int
+    max_rounds: int
+
+    def run(
+        self, run_id: str, fed: Frozen, /, *, timeout_s: Optional[float] = None, now: Optional[datetime] = None
+    ) -> Run[object]:
+        """Feed a run that is held, and run what is due by now (default: by the clock)."""
+        went = None if timeout_s is not None else self._straight_through(run_id, fed)
+        if isinstance(went, Run):
+            return went
+        telling = self._telling(run_id)
+        making = self._begin(run_id, {} if went is not None else fed, telling, self.finish, timeout_s, now)
+        if went is not None:
+            making.commits.take_over()
+            making.commits.resume(went)
+        execution = Execution(
+            making, self._waves(making, run_id), run_id=run_id, pool=self.pool, max_workers=self.max_workers
+        )
+        with _told(telling, making, fed) as ends:
+            with _with_run(making, run_id):
+                while True:
+                    execution.run()
+                    run = run_of(making.commits.state, run_id=run_id, built=making.commits.built)
+                    if making.commits.rest(run.status.value, _wake(run)):
+                        break
+            ends(self._ended(making, run))
+        return run
+
+    async def arun(self, run_id: str, fed: Frozen, /, *, timeout_s: Optional[float]) -> Run[object]:
+        """Do the same in the running loop."""
+        from polaris_dsl._async import AsyncExecution, Awaited, aside_for  # noqa: PLC0415  loads asyncio
+
+        aside = aside_for(self.runs)
+        telling, awaited = self._telling(run_id), Awaited()
+        making = await aside(self._begin, run_id, fed, telling, awaited.finish, timeout_s, None)
+        execution = AsyncExecution(making, self._waves(making, run_id), awaited, pool=self.pool(), aside=aside)
+        with _told(telling, making, fed) as ends:
+            with _with_run(making, run_id):
+                while True:
+                    await execution.run()
+                    run = run_of(making.commits.state, run_id=run_id, built=making.commits.built)
+                    if await aside(making.commits.rest, run.status.value, _wake(run)):
+                        break
+            ends(self._ended(making, run))
+        return run
+
+    def _straight_through(self, run_id: str, fed: Frozen) -> Union[Run[object], Known, None]:
+        """Begin a run where it may go straight through; None: it is to be begun with care, else what is known of it."""
+        if self.express is None or not isinstance(self.runs.journals, MemoryJournals):
+            return None
+        lane = self.runs.journals.lane(run_id)
+        if lane:
+            return None
+        return self.express.run(lane, {slot: value for slot, (_, value) in fed.items()}, run_id=run_id)
+
+    def _begin(
+        self,
+        run_id: str,
+        fed: Frozen,
+        telling: Optional[Telling],
+        finish: Finish,
+        timeout_s: Optional[float],
+        now: Optional[datetime],
+    ) -> Making:
+        record, state = self.runs.opened(run_id)
+        self.runs.take_up(record, state, run_id, fed)
+        commits = Commits(state, record, run_id=run_id, bodies=self.runs.bodies)
+        if state.postponed:
+            commits.leave(self.clock.now() if now is None else now)
+        return Making(
+            commits,
+            run_id=run_id,
+            telling=telling,
+            quick=isinstance(record, Lane),
+            finish=finish,
+            watch=self.watch,
+            clock=self.clock,
+            timeout_s=timeout_s,
+        )
+
+    def _telling(self, run_id: str) -> Optional[Telling]:
+        return None if self.hooked is None else Telling(self.hooked, self.runs.plan, run_id)
+
+    def _waves(self, making: Making, run_id: str) -> Waves:
+        return Waves(making.commits, most=self.max_rounds, run_id=run_id)
+
+    def _ended(self, making: Making, run: Run[object]) -> Run[object]:
+        self.runs.keep(run.id, making.commits.state)
+        raise_first(making.commits.failures, run)
+        return run
+
+
+@contextmanager
+def _told(telling: Optional[Telling], making: Making, fed: Frozen) -> Iterator[Callable[[Run[object]], None]]:
+    """Tell hooks how the call begins and ends."""
+    if telling is None:
+        yield lambda _: None
+        return
+    with telling.to_the_end() as ends:
+        making.commits.breaks(telling.run_started({slot: value for slot, (_, value) in fed.items()}))
+        yield ends
+
+
+@contextmanager
+def _with_run(making: Making, run_id: str) -> Iterator[None]:
+    """Add the run so far to what ends the call early."""
+    try:
+        yield
+    except (HookFailed, NotSettled) as error:
+        error.with_run(run_of(making.commits.state, run_id=run_id, built=making.commits.built))
+        raise
+
+
+def _wake(run: Run[object]) -> str:
+    return "" if run.wake_at is None else stamp(run.wake_at.timestamp())

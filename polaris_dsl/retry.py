@@ -1,0 +1,91 @@
+"""How often a builder that raised is tried again, after what, and how long it waits in between."""
+
+from __future__ import annotations
+
+import sys
+from enum import Enum
+from typing import Final, Tuple, Type, Union, cast
+
+import attrs
+from typing_extensions import TypeGuard, final
+
+from polaris_dsl.errors import DefinitionError
+
+__all__ = ["RETRY", "Retried", "Retry"]
+
+On = Union[Type[Exception], Tuple[Type[Exception], ...]]
+
+
+class Retried(Enum):
+    """What `Executor.settle` is told instead of a result."""
+
+    RETRY = "RETRY"
+
+
+RETRY: Final = Retried.RETRY
+"""The effect of a builder that was interrupted has not happened: it may be called again. See `Executor.settle`."""
+
+
+def _exceptions(given: On) -> Tuple[Type[Exception], ...]:
+    return given if isinstance(given, tuple) else (given,)
+
+
+@final
+@attrs.frozen(kw_only=True)
+class Retry:
+    """When to try a builder again that raised, within one call of `run`: `@builder(retry=Retry(attempts=5))`.
+
+    The first wait is `first_wait_s`, each further one `factor` times as long, none longer than `max_wait_s`.
+
+    Attributes:
+        attempts: how often it is tried at most, the first time included; at least 2.
+        on: the exceptions after which it is tried again, one class or a tuple of them; any other fails at once. Where
+            the builder has outside effects, name those alone that say that nothing has happened.
+        first_wait_s: seconds before the second attempt.
+        factor: what each wait is multiplied with for the next; at least 1.
+        max_wait_s: seconds, the ceiling of all waits.
+        jitter: the share of each wait that is random, from 0 to 1, so that many runs do not try again all at once.
+
+    Raises:
+        DefinitionError: a value is none of these.
+
+    Example:
+        >>> Retry(attempts=5, on=ConnectionError).on
+        (<class 'ConnectionError'>,)
+    """
+
+    attempts: int = 3
+    on: Tuple[Type[Exception], ...] = attrs.field(default=(Exception,), converter=_exceptions)
+    first_wait_s: float = 0.1
+    factor: float = 2.0
+    max_wait_s: float = 30.0
+    jitter: float = 0.5
+
+    def __attrs_post_init__(self) -> None:
+        attempts, on = cast(object, self.attempts), cast("Tuple[object, ...]", self.on)
+        if not isinstance(attempts, int) or isinstance(attempts, bool) or attempts < 2:  # noqa: PLR2004  once is no retry
+            raise _refused("attempts", "a whole number of 2 or more, for it counts the first", attempts)
+        if not on or not all(isinstance(one, type) and issubclass(one, Exception) for one in on):
+            raise _refused("on", "a class of exceptions or a tuple of them", on)
+        for name, least, most, takes in _NUMBERS:
+            value: object = getattr(self, name)
+            if not is_number(value) or not least <= value <= most:
+                raise _refused(name, takes, value)
+
+
+_MOST = sys.float_info.max
+_NUMBERS = (
+    ("first_wait_s", 0.0, _MOST, "seconds, 0 or more"),
+    ("factor", 1.0, _MOST, "a number of 1 or more"),
+    ("max_wait_s", 0.0, _MOST, "seconds, 0 or more"),
+    ("jitter", 0.0, 1.0, "a share from 0 to 1"),
+)
+
+
+def is_number(value: object) -> TypeGuard[float]:
+    """Say whether this is a number, and no bool."""
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def _refused(name: str, takes: str, value: object) -> DefinitionError:
+    return DefinitionError(f"Retry({name}=...) takes {takes}, not {value!r:.80}")
