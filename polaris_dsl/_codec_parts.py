@@ -36,6 +36,7 @@ _TELLS: Mapping[type, Callable[[Any], object]] = {
 """What tells the values of a class apart that has no parts."""
 
 _CONTAINERS = (set, frozenset, dict, list, tuple, deque)
+_UNSURE = (*_CONTAINERS, Enum, PurePath)
 
 
 class Parts:
@@ -61,7 +62,7 @@ class Parts:
             return tell(was) == tell(now)
         if kind is list or kind is tuple:
             return len(was) == len(now) and all(map(self._surely_same, was, now))
-        if isinstance(was, (*_CONTAINERS, Enum, PurePath)):
+        if isinstance(was, _UNSURE):
             return was is now
         return self._parts_surely_same(was, now)
 
