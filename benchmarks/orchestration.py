@@ -53,6 +53,8 @@ OURS = Rival("**Polaris**, `Workflow.run`", "polaris", "run")
 ONE_THREAD = (
     OURS,
     Rival("**Polaris**, `Executor`, `MemoryStore`", "polaris", "executor"),
+    Rival("the same, a hook without methods", "polaris", "deaf"),
+    Rival("the same, a hook that is told of each builder", "polaris", "idle"),
     Rival("a dict and a loop, ordered by graphlib before", "graphlib_loop"),
     Rival("sciline, built before for one input", "sciline_pipeline", "prebuilt"),
     Rival("sciline, a new input at each run", "sciline_pipeline", "new"),

@@ -1,30 +1,6 @@
 """Workflows of typed data: plain functions, proved to reach their target, resumable from any process."""
 
-from polaris_dsl._builder import Access, Builder, Context, builder
-from polaris_dsl._executor import Executor, RunSummary
-from polaris_dsl._run import Run, Status
-from polaris_dsl._workflow import Workflow, workflow
-from polaris_dsl.errors import (
-    BadRunId,
-    BuilderError,
-    CodecError,
-    CommitUnknown,
-    CorruptJournal,
-    DefinitionError,
-    IncompleteRun,
-    NotWritten,
-    PolarisError,
-    RunError,
-    RunLocked,
-    StoreError,
-    UnexpectedData,
-    UnknownRun,
-    UnsafeStore,
-    WorkflowError,
-    WrongProduct,
-    WrongWorkflow,
-)
-from polaris_dsl.stores import FileStore, MemoryStore
+from polaris_dsl import _lazy
 
 __all__ = [
     "Access",
@@ -38,6 +14,8 @@ __all__ = [
     "DefinitionError",
     "Executor",
     "FileStore",
+    "Hook",
+    "HookFailed",
     "IncompleteRun",
     "MemoryStore",
     "NotWritten",
@@ -58,3 +36,37 @@ __all__ = [
     "builder",
     "workflow",
 ]
+
+__getattr__, __dir__ = _lazy.exports(
+    __name__,
+    modules=["codec", "diagnostics", "errors", "hooks", "stores"],
+    names={
+        "_builder": ["Access", "Builder", "Context", "builder"],
+        "_executor": ["Executor", "RunSummary"],
+        "_run": ["Run", "Status"],
+        "_workflow": ["Workflow", "workflow"],
+        "errors": [
+            "BadRunId",
+            "BuilderError",
+            "CodecError",
+            "CommitUnknown",
+            "CorruptJournal",
+            "DefinitionError",
+            "HookFailed",
+            "IncompleteRun",
+            "NotWritten",
+            "PolarisError",
+            "RunError",
+            "RunLocked",
+            "StoreError",
+            "UnexpectedData",
+            "UnknownRun",
+            "UnsafeStore",
+            "WorkflowError",
+            "WrongProduct",
+            "WrongWorkflow",
+        ],
+        "hooks": ["Hook"],
+        "stores": ["FileStore", "MemoryStore"],
+    },
+)

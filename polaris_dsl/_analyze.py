@@ -7,11 +7,13 @@ from itertools import combinations, islice
 from operator import and_
 from typing import Dict, Iterator, List, Mapping, Sequence, Set, Tuple
 
+import attrs
+
 from polaris_dsl import diagnostics as say
 from polaris_dsl._cycles import order
 from polaris_dsl._graph import Graph, Place
 from polaris_dsl._near import near_miss
-from polaris_dsl._survey import Survey, same_everywhere, survey_of
+from polaris_dsl._survey import Survey, survey_of
 from polaris_dsl._worlds import LIMIT, Choice, Worlds, judge
 from polaris_dsl.diagnostics import Code, Diagnostic
 
@@ -19,8 +21,22 @@ _TRIES = 20_000
 """So many combinations of choices are looked at for the smallest that fails."""
 
 
+@attrs.frozen
+class Verdict:
+    """Every problem of a graph, and what was found out on the way: enough to plan it where there are none."""
+
+    found: Tuple[Diagnostic, ...]
+    survey: Survey
+    worlds: Worlds
+
+
 def analyze(graph: Graph, /) -> Tuple[Diagnostic, ...]:
     """Return every problem of a graph, causes before consequences, then in order of listing."""
+    return examine(graph).found
+
+
+def examine(graph: Graph, /) -> Verdict:
+    """Judge a graph."""
     survey = survey_of(graph)
     missing = _missing(survey)
     unmade = [data for data in graph.target if not survey.made(data)]
@@ -44,7 +60,7 @@ def analyze(graph: Graph, /) -> Tuple[Diagnostic, ...]:
         found += _unreachable_builders(survey, worlds, target_told=bool(broken))
     if survey.reads_known and not missing and not unmade:
         found += _unused_inputs(survey)
-    return tuple(found)
+    return Verdict(tuple(found), survey, worlds)
 
 
 # --- what cannot be read ---------------------------------------------------------------------------------------------
@@ -72,19 +88,22 @@ def _duplicates(survey: Survey) -> Iterator[Diagnostic]:
     for at, spec in enumerate(survey.graph.builders):
         first = seen.setdefault(spec.name, at)
         if first != at:
-            same = same_everywhere(spec) == same_everywhere(survey.graph.builders[first])
+            same = spec == survey.graph.builders[first]
             text = say.duplicate_builder(spec.name, same=same)
             yield survey.put("duplicate-builder", spec.name, text, item=at, about=[at] if same else [first, at])
 
 
 def _name_clashes(survey: Survey, absent: Set[str]) -> Iterator[Diagnostic]:
     graph = survey.graph
+    there = {*graph.inputs, *survey.producers, *survey.presumed} - absent
+    if len({survey.name(data) for data in there}) == len(there):
+        return
     used = [*graph.target, *graph.inputs]
     for spec in graph.builders:
         used += [*spec.takes, *spec.produces]
     by_name: Dict[str, List[str]] = {}
     for data in dict.fromkeys(used):
-        if data not in absent and (data in graph.inputs or survey.made(data)):
+        if data in there:
             by_name.setdefault(survey.name(data), []).append(data)
     for name, keys in by_name.items():
         if len(keys) > 1:
@@ -97,11 +116,13 @@ def _name_clashes(survey: Survey, absent: Set[str]) -> Iterator[Diagnostic]:
 
 def _missing(survey: Survey) -> Dict[str, List[int]]:
     """Return each data that comes from nowhere, with its takers."""
-    return {
-        data: list(takers)
-        for data, takers in survey.takers.items()
-        if data not in survey.graph.inputs and not survey.made(data)
-    }
+    there = {*survey.graph.inputs, *survey.producers, *survey.presumed}
+    missing: Dict[str, List[int]] = {}
+    for at, spec in survey.sound.items():
+        for data in spec.takes:
+            if data not in there:
+                missing.setdefault(data, []).append(at)
+    return missing
 
 
 def _missing_data(survey: Survey, missing: Mapping[str, Sequence[int]]) -> Iterator[Diagnostic]:
@@ -134,12 +155,10 @@ def _no_producer(survey: Survey, unmade: Sequence[str], missing: Mapping[str, Se
 
 def _unused_inputs(survey: Survey) -> Iterator[Diagnostic]:
     taken = {data for spec in survey.graph.builders for data in spec.takes}
-    for data in survey.graph.inputs:
-        if data not in taken:
-            rest = [survey.name(other) for other in survey.graph.inputs if other in taken]
-            yield survey.put(
-                "unused-input", survey.name(data), say.unused_input(survey.name(data), rest=rest), item="inputs"
-            )
+    unused = [survey.name(data) for data in survey.graph.inputs if data not in taken]
+    rest = [survey.name(data) for data in survey.graph.inputs if data in taken]
+    for name, text in zip(unused, say.unused_inputs(unused, rest=rest)):
+        yield survey.put("unused-input", name, text, item="inputs")
 
 
 # --- what cannot work ------------------------------------------------------------------------------------------------
@@ -159,14 +178,17 @@ def _cycles(survey: Survey) -> Iterator[Diagnostic]:
 
 def _worlds(survey: Survey, absent: Set[str]) -> Worlds:
     """Judge all worlds; what is missing or on a cycle counts as present, so that one cause is told once."""
-    sound = survey.sound
+    sound, ordered = survey.sound, survey.ordered
     looped = {data for group in survey.cycles for at in group.members for data in sound[at].produces}
     given = frozenset({*survey.graph.inputs, *survey.presumed, *absent, *looped})
-    before = {
-        at: {maker for data in spec.consumes if data not in given for maker in survey.producers.get(data, ())}
-        for at, spec in sound.items()
-    }
-    return judge(sound, order(before), given=given, target=survey.graph.target)
+    if ordered is None:
+        ordered = order(
+            {
+                at: {maker for data in spec.consumes if data not in given for maker in survey.producers.get(data, ())}
+                for at, spec in sound.items()
+            }
+        )
+    return judge(sound, ordered, given=given, target=survey.graph.target)
 
 
 def _note(worlds: Worlds) -> str:
@@ -272,15 +294,16 @@ def _dead_end(survey: Survey, choices: Sequence[Choice], *, note: str) -> Diagno
 
 
 def _unreachable_builders(survey: Survey, worlds: Worlds, *, target_told: bool) -> Iterator[Diagnostic]:
-    towards = _towards_target(survey)
-    told: Set[int] = set()
-    explained: Set[int] = set()
-    for at in worlds.reach:  # in an order in which causes come first
-        if not worlds.possible(worlds.reach[at]):
-            if (target_told and at in towards) or _is_consequence(survey, worlds, at, causes=told | explained):
-                explained.add(at)
-            elif at not in towards:
-                told.add(at)
+    unreachable = [at for at, reach in worlds.reach.items() if not worlds.possible(reach)]
+    towards = _towards_target(survey) if unreachable else set()
+    causes: Set[int] = set()
+    told: List[int] = []
+    for at in unreachable:  # in an order in which causes come first
+        if (target_told and at in towards) or _is_consequence(survey, worlds, at, causes=causes):
+            causes.add(at)
+        elif at not in towards:
+            causes.add(at)
+            told.append(at)
     for at in sorted(told):
         spec = survey.sound[at]
         text = say.unreachable_builder(spec.name, conflict=_conflict(survey, worlds, at) or survey.names(spec.consumes))

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import inspect
 import json
 import logging
 import traceback
-from functools import partial
-from typing import Callable, Dict, List, Mapping, Optional, Tuple, Union
-
-import attrs
+from typing import Dict, List, Mapping, Optional, Sequence, Tuple, Union
 
 from polaris_dsl._builder import Context
 from polaris_dsl._graph import Place
@@ -21,68 +17,54 @@ from polaris_dsl.errors import BuilderError, RunSoFar, WrongProduct
 
 _LOGGER = logging.getLogger("polaris_dsl.builder")
 
+Attempt = Tuple[int, Versions, Tuple[object, ...]]
+"""A call that is about to be made: its number, and the versions and values that it is made with."""
 
-@attrs.frozen
-class Attempt:
-    """A call that is about to be made: with these arguments, of these versions."""
+Product = Tuple[Optional[int], object]
+"""What a call returned: the slot and its value, or neither."""
 
-    call: int
-    versions: Versions
-    lineage: Mapping[str, int]
-    """The versions that are there, by the name of the data."""
-    positional: Tuple[object, ...]
-    keyword: Mapping[str, object]
+Outcome = Union[Product, BuilderError]
+
+NOTHING: Product = (None, None)
 
 
-@attrs.frozen
-class Product:
-    """What a call returned: the slot and its value, or neither."""
-
-    slot: Optional[int] = None
-    value: object = None
+def prepare(state: State, call: int, /) -> Attempt:
+    """Gather what a due call is made with from what is present, all of which was read."""
+    spec = state.plan.calls[call]
+    return call, spec.versions_of(state.version), spec.values_of(state.value)
 
 
-def prepare(state: State, call: int, /, *, run_id: str) -> Attempt:
-    """Gather the arguments of a due call from what is present."""
-    positional: List[object] = []
-    keyword: Dict[str, object] = {}
-    spec, versions = state.plan.calls[call], state.versions(call)
-    lineage = {name: version for name, version in zip(spec.waits_for_names, versions) if version}
-    for argument in spec.arguments:
-        value: object
-        if argument.slot == CONTEXT:
-            value = _context(state.plan, call, run_id=run_id, lineage=lineage)
-        else:
-            value = state.value(argument.slot)
-            value = argument.default if value is None else value
-        if argument.keyword is None:
-            positional.append(value)
-        else:
-            keyword[argument.keyword] = value
-    return Attempt(call, versions, lineage, tuple(positional), keyword)
-
-
-def perform(plan: Plan, attempt: Attempt, /, *, run_id: str) -> Union[Product, BuilderError]:
+def perform(plan: Plan, attempt: Attempt, /, *, run_id: str) -> Outcome:
     """Call the builder; return its product, or the error to report if it raised or returned something undeclared."""
-    function = plan.calls[attempt.call].function
-    make = partial(function, *attempt.positional, **attempt.keyword)
-    return settled(plan, attempt.call, make, run_id=run_id)
-
-
-def settled(plan: Plan, number: int, make: Callable[[], object], /, *, run_id: str) -> Union[Product, BuilderError]:
-    """Judge what a call makes: its product, or the error to report."""
+    number, _, values = attempt
     call = plan.calls[number]
     try:
-        value = make()
-        if inspect.iscoroutine(value):
-            value = asyncio.run(value)
+        if call.plain:
+            value = call.function(*values)
+        else:
+            positional, keyword = _arguments(plan, attempt, run_id=run_id)
+            value = call.function(*positional, **keyword)
     except Exception as error:  # noqa: BLE001  whatever a builder raises is recorded, and raised again as the cause
         return failure(call, error, run_id=run_id)
+    slot = plan.slots.get(type(value))
+    return (slot, value) if slot in call.produces else odd(plan, number, value, run_id=run_id)
+
+
+def odd(plan: Plan, number: int, value: object, /, *, run_id: str) -> Outcome:
+    """Judge what is not simply a declared product: a coroutine that makes one, nothing, or something undeclared."""
+    call = plan.calls[number]
+    if inspect.iscoroutine(value):
+        import asyncio  # noqa: PLC0415  it takes as long to load as all else here, and few need it
+
+        try:
+            value = asyncio.run(value)
+        except Exception as error:  # noqa: BLE001  as above
+            return failure(call, error, run_id=run_id)
     if value is None and call.maybe:
-        return Product()
+        return NOTHING
     slot = plan.slots.get(type(value))
     if slot in call.produces:
-        return Product(slot, value)
+        return slot, value
     return WrongProduct(
         builder=call.name,
         run_id=run_id,
@@ -105,14 +87,35 @@ def failure(call: Call, error: Exception, /, *, run_id: str) -> BuilderError:
     return wrapped
 
 
-def _context(plan: Plan, call: int, *, run_id: str, lineage: Mapping[str, int]) -> Context:
-    name = plan.calls[call].name
+def _arguments(plan: Plan, attempt: Attempt, *, run_id: str) -> Tuple[Sequence[object], Mapping[str, object]]:
+    number, versions, values = attempt
+    call = plan.calls[number]
+    positional: List[object] = []
+    keyword: Dict[str, object] = {}
+    for argument, value in zip(call.arguments, values):
+        if argument.slot == CONTEXT:
+            given: object = _context(plan, call, run_id=run_id, lineage=lineage(call, versions))
+        else:
+            given = argument.default if value is None else value
+        if argument.keyword is None:
+            positional.append(given)
+        else:
+            keyword[argument.keyword] = given
+    return positional, keyword
+
+
+def _context(plan: Plan, call: Call, *, run_id: str, lineage: Mapping[str, int]) -> Context:
     return Context(
         run_id=run_id,
-        builder=name,
-        idempotency_key=idempotency_key(plan.workflow, run_id, name, lineage),
-        logger=logging.LoggerAdapter(_LOGGER, {"run_id": run_id, "builder": name}),
+        builder=call.name,
+        idempotency_key=idempotency_key(plan.workflow, run_id, call.name, lineage),
+        logger=logging.LoggerAdapter(_LOGGER, {"run_id": run_id, "builder": call.name}),
     )
+
+
+def lineage(call: Call, versions: Versions, /) -> Dict[str, int]:
+    """Return the versions that are there, by the name of the data."""
+    return {name: version for name, version in zip(call.waits_for_names, versions) if version}
 
 
 def idempotency_key(workflow: str, run_id: str, builder: str, lineage: Mapping[str, int]) -> str:
@@ -123,8 +126,9 @@ def idempotency_key(workflow: str, run_id: str, builder: str, lineage: Mapping[s
 
 def raise_first(failures: Mapping[int, BuilderError], run: RunSoFar, /) -> None:
     """Raise the failure that is first in plan order, with the run so far and all failures; nothing if there is none."""
+    if not failures:
+        return
     ordered = [failures[call] for call in sorted(failures)]
     for error in ordered:
         error.with_run(run, ordered)
-    if ordered:
-        raise ordered[0]
+    raise ordered[0]

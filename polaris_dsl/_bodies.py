@@ -1,4 +1,4 @@
-"""How values stand in a store: as they are, or as JSON text."""
+"""How values stand in a store; here: as they are."""
 
 from __future__ import annotations
 
@@ -6,8 +6,6 @@ from typing import Tuple, Type, TypeVar
 
 import attrs
 from typing_extensions import Protocol
-
-from polaris_dsl.codec import Codec, RoundTrip
 
 T = TypeVar("T")
 
@@ -41,20 +39,3 @@ class Live:
             return old is new or bool(old == new)
         except Exception:  # noqa: BLE001  an == that cannot answer (arrays, say) finds nothing equal
             return False
-
-
-class Encoded:
-    """Values as JSON text; equal is the same text."""
-
-    def __init__(self, codec: Codec, /) -> None:
-        self._codec = codec
-        self._round_trip = RoundTrip(codec)
-
-    def freeze(self, value: T, /) -> Tuple[object, T]:
-        return self._round_trip(value)
-
-    def thaw(self, data: Type[T], body: object, /) -> T:
-        return self._codec.decode(str(body), data)
-
-    def same(self, old: object, new: object, /) -> bool:
-        return old == new

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import logging
 from functools import update_wrapper
+from types import FunctionType
 from typing import Callable, Generic, Optional, Type, TypeVar, Union, cast, overload
 
 import attrs
@@ -96,6 +97,8 @@ class Builder(Generic[P, R]):
     def __get__(
         self: Callable[Concatenate[S, Q], T], instance: S, owner: Optional[type] = None, /
     ) -> Builder[Q, T]: ...
+    @overload
+    def __get__(self, instance: object, owner: Optional[type] = None, /) -> Self: ...  # a static method
     def __get__(self, instance: object, owner: Optional[type] = None, /) -> object:
         """Bind as the wrapped function would."""
         bind = getattr(type(self.function), "__get__", None)  # of the type: a bound method would offer its function's
@@ -119,12 +122,18 @@ class Builder(Generic[P, R]):
 
 def place_of(function: object, /) -> Place:
     """Return where a function, the class of a callable, or what a decorator wraps is written."""
-    inner = inspect.unwrap(function) if callable(function) else function
-    for candidate in (inner, getattr(inner, "func", None), getattr(type(inner), "__call__", None)):  # noqa: B004  the function itself is wanted
-        code = getattr(candidate, "__code__", None)
-        if code is not None:
-            return Place(code.co_filename, code.co_firstlineno)
-    return Place("")
+    inner = unwrapped(function)
+    code = (
+        getattr(inner, "__code__", None)
+        or getattr(getattr(inner, "func", None), "__code__", None)
+        or getattr(getattr(type(inner), "__call__", None), "__code__", None)  # noqa: B004  the function itself is wanted
+    )
+    return Place(code.co_filename, code.co_firstlineno) if code else Place("")
+
+
+def unwrapped(function: object, /) -> object:
+    """Return what decorators wrap: the innermost function."""
+    return inspect.unwrap(function) if hasattr(function, "__wrapped__") and callable(function) else function
 
 
 def _name_of(function: object) -> str:
@@ -205,4 +214,5 @@ def builder_of(function: Callable[P, R], /, *, name: Optional[str]) -> Builder[P
 
 def owner_of(function: object, /) -> Optional[Type[object]]:
     """Return the class whose instance is called, for a callable instance."""
-    return None if inspect.isroutine(function) or isinstance(function, type) else type(function)
+    routine = isinstance(function, FunctionType) or inspect.isroutine(function)
+    return None if routine or isinstance(function, type) else type(function)

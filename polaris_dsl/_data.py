@@ -16,6 +16,11 @@ from polaris_dsl._graph import Flaw
 _NO_TYPES = (type(None), None)
 
 
+def is_class(annotation: object, /) -> TypeGuard[type]:
+    """Say whether an annotation is a class; `list[int]` is none, though `isinstance` takes it for one before 3.11."""
+    return issubclass(type(annotation), type)
+
+
 def is_data(annotation: object, /) -> TypeGuard[type]:
     """Say whether an annotation is data."""
     return refusal(annotation) is None
@@ -24,14 +29,14 @@ def is_data(annotation: object, /) -> TypeGuard[type]:
 def alternatives(annotation: object, /) -> Tuple[object, ...]:
     """Return what a union is made of, or the one thing that is no union; in order, None among them."""
     annotation = bare(annotation)
-    if get_origin(annotation) not in UNIONS:
+    if is_class(annotation) or get_origin(annotation) not in UNIONS:
         return (None,) if annotation in _NO_TYPES else (annotation,)
     return tuple(dict.fromkeys(part for inner in get_args(annotation) for part in alternatives(inner)))
 
 
 def bare(annotation: object, /) -> object:
     """Return an annotation without what `Annotated` says besides; that of an `Access` stays."""
-    extras = getattr(annotation, "__metadata__", ())
+    extras = () if is_class(annotation) else getattr(annotation, "__metadata__", ())
     if not extras or any(isinstance(extra, AccessMarker) for extra in extras):
         return annotation
     return cast("object", get_args(annotation)[0])
@@ -69,9 +74,7 @@ def refusal(annotation: object, /) -> Optional[Flaw]:
     """Return why this is not data, as the end of a sentence that begins with its name, and what to write instead."""
     if annotation is Any:
         return flaws.ANYTHING
-    if isinstance(annotation, type) and get_origin(annotation) is None:
-        return _refused_class(annotation)
-    return _refused_form(annotation)
+    return _refused_class(annotation) if is_class(annotation) else _refused_form(annotation)
 
 
 def _refused_class(data: type) -> Optional[Flaw]:
@@ -79,12 +82,13 @@ def _refused_class(data: type) -> Optional[Flaw]:
         return flaws.EVERY_OBJECT
     if data is Context:
         return flaws.CONTEXT
-    if is_typeddict(data):
-        return flaws.typed_dict(data.__name__)
-    if is_protocol(data):
-        return flaws.PROTOCOL
-    if inspect.isabstract(data):
-        return flaws.ABSTRACT
+    if type(data) is not type:  # the following are made by metaclasses, and asking takes a while
+        if is_typeddict(data):
+            return flaws.typed_dict(data.__name__)
+        if is_protocol(data):
+            return flaws.PROTOCOL
+        if inspect.isabstract(data):
+            return flaws.ABSTRACT
     return flaws.ABSENCE if data is type(None) else _refused_scalar(data)
 
 

@@ -3,28 +3,33 @@
 from __future__ import annotations
 
 import os
+import time
 from concurrent.futures import Executor as Pool
-from concurrent.futures import ThreadPoolExecutor
 from contextvars import ContextVar
 from datetime import datetime
 from threading import Lock
 from types import TracebackType
-from typing import Dict, FrozenSet, Generic, Iterator, List, Optional, Tuple, Type, TypeVar, cast
+from typing import Dict, FrozenSet, Generic, Iterator, List, Optional, Sequence, Tuple, Type, TypeVar, cast
 
 import attrs
 from typing_extensions import Self, final
 
 from polaris_dsl._attempt import raise_first
-from polaris_dsl._bodies import Bodies, Encoded, Live
-from polaris_dsl._clock import Clock
+from polaris_dsl._bodies import Bodies, Live
+from polaris_dsl._drafts import Lines, Record
 from polaris_dsl._execution import Execution
+from polaris_dsl._express import Express, Known, in_order
 from polaris_dsl._feed import accept
+from polaris_dsl._hooked import hooked
 from polaris_dsl._run import Run, Status, run_of, status_of
 from polaris_dsl._state import State
+from polaris_dsl._telling import Telling
 from polaris_dsl._workflow import Workflow
-from polaris_dsl.codec import JsonCodec
-from polaris_dsl.errors import DefinitionError, RunLocked, UnknownRun
+from polaris_dsl.errors import DefinitionError, HookFailed, RunLocked, UnknownRun
+from polaris_dsl.hooks import Hook
 from polaris_dsl.stores import Fed, Line, MemoryStore, Put, Rested, Started, Store
+from polaris_dsl.stores._lines import Draft
+from polaris_dsl.stores._memory import Lane, MemoryJournals
 
 TargetT = TypeVar("TargetT")
 InputT = TypeVar("InputT")
@@ -57,6 +62,7 @@ class Executor(Generic[TargetT, InputT]):
             Default: the number of processors and four more, at most 32.
         pool: lends threads in place of the executor's own: any thread-like `concurrent.futures.Executor`, which is not
             closed. Default: threads of its own, begun when two builders are first due at once.
+        hooks: who is told what happens, in this order; see `polaris_dsl.hooks`.
 
     Raises:
         DefinitionError: an argument makes no sense.
@@ -90,6 +96,7 @@ class Executor(Generic[TargetT, InputT]):
         store: Optional[Store] = None,
         max_workers: Optional[int] = None,
         pool: Optional[Pool] = None,
+        hooks: Sequence[Hook] = (),
     ) -> None:
         if not isinstance(workflow, Workflow):
             kind = type(workflow).__name__
@@ -108,13 +115,18 @@ class Executor(Generic[TargetT, InputT]):
         self._plan = workflow._plan  # noqa: SLF001  facade and executor are one
         self._bodies: Bodies = Live()
         if store.encoded:
+            from polaris_dsl._encoded import Encoded  # noqa: PLC0415  only such a store needs the codec
+            from polaris_dsl.codec import JsonCodec  # noqa: PLC0415  as above
+
             codec = JsonCodec()
             for data in self._plan.data:
                 codec.check(data)
             self._bodies = Encoded(codec)
         self._journals = store.open(workflow.name)
-        self._clock = Clock()
         self._max_workers = min(32, (os.cpu_count() or 1) + 4) if max_workers is None else max_workers
+        alone = self._max_workers == 1 or in_order(self._plan)
+        self._hooked = hooked(hooks)
+        self._express = Express(self._plan) if alone and not store.encoded and self._hooked is None else None
         self._lent_pool = pool
         self._own_pool: Optional[Pool] = None
         self._pool_lock = Lock()
@@ -140,6 +152,7 @@ class Executor(Generic[TargetT, InputT]):
             UnexpectedData: something is not an input; nothing of this call was kept.
             BuilderError: builders raised. What did not depend on them was built and kept; the next call tries them
                 again.
+            HookFailed: a strict hook raised; what was running was committed.
             RunLocked: another held the run for `wait_s`, or a builder of this run called, which would wait for itself;
                 its `kept` says that the data was committed.
             StoreError: the store failed; see its subclasses.
@@ -171,59 +184,104 @@ class Executor(Generic[TargetT, InputT]):
         self._commit_feed(run_id, self._freeze(data))
 
     def _run_held(self, run_id: str, fed: Frozen) -> Run[TargetT]:
-        state = self._commit_feed(run_id, fed)
+        outside = _BEING_RUN.set(_BEING_RUN.get() | {(id(self), run_id)})
+        try:
+            return cast("Run[TargetT]", self._straight_through(run_id, fed) or self._with_care(run_id, fed))
+        finally:
+            _BEING_RUN.reset(outside)
+
+    def _straight_through(self, run_id: str, fed: Frozen) -> Optional[Run[object]]:
+        """Begin a run where it may go straight through; None: it is to be run with care."""
+        if self._express is None or not isinstance(self._journals, MemoryJournals):
+            return None
+        lane = self._journals.lane(run_id)
+        if lane:
+            return None
+        went = self._express.run(lane, {slot: value for slot, (_, value) in fed.items()}, run_id=run_id)
+        return went if went is None or isinstance(went, Run) else self._with_care(run_id, {}, went)
+
+    def _with_care(self, run_id: str, fed: Frozen, known: Optional[Known] = None) -> Run[object]:
+        record, state = self._opened(run_id)
+        self._take_up(record, state, run_id, fed)
+        telling = None if self._hooked is None else Telling(self._hooked, self._plan, run_id)
         execution = Execution(
             state,
-            self._journals,
+            record,
             run_id=run_id,
             bodies=self._bodies,
-            now=self._clock,
             pool=self._pool,
             max_workers=self._max_workers,
+            telling=telling,
+            quick=isinstance(record, Lane) and telling is None,
         )
-        outside = _BEING_RUN.set(_BEING_RUN.get() | {(id(self), run_id)})
+        if known is not None:
+            execution.resume(known)
+        if telling is None:
+            return self._at_rest(execution, record, state, run_id)
+        execution.note(telling.run_started({slot: value for slot, (_, value) in fed.items()}))
+        return telling.to_the_end(lambda: self._at_rest(execution, record, state, run_id))
+
+    def _at_rest(self, execution: Execution, record: Record, state: State, run_id: str) -> Run[object]:
         try:
             while True:
                 execution.run()
                 run = run_of(state, run_id=run_id, built=execution.built)
                 if execution.rest(run.status.value):
                     break
-        finally:
-            _BEING_RUN.reset(outside)
+        except HookFailed as failed:
+            failed.with_run(run_of(state, run_id=run_id, built=execution.built))
+            raise
+        if isinstance(record, Lane):
+            record.memo = state
         raise_first(execution.failures, run)
-        return cast("Run[TargetT]", run)
+        return run
+
+    def _opened(self, run_id: str) -> Tuple[Record, State]:
+        """Return where the lines of a run go that is held, and what it holds by now."""
+        if not isinstance(self._journals, MemoryJournals):
+            record = Lines(self._journals, run_id)
+            return record, self._begun(run_id)
+        lane = self._journals.lane(run_id)
+        memo, lane.memo = lane.memo, None
+        state = memo if isinstance(memo, State) and memo.plan is self._plan else self._empty()
+        for line in lane.after(state.n):
+            state.apply(line)
+        return lane, state
 
     def _freeze(self, data: Tuple[object, ...]) -> Frozen:
         return {slot: self._bodies.freeze(value) for slot, value in accept(self._plan, data).items()}
 
-    def _commit_feed(self, run_id: str, fed: Frozen) -> State:
-        """Commit what is new of what is fed, beginning the run if there is none; return what the run then holds."""
-        try:
-            state = self._state(run_id)
-        except UnknownRun:
-            state = self._empty()
-        while True:
-            lines = self._feed_lines(run_id, state, fed)
-            news = self._journals.append(run_id, state.n, lines) if lines else ()
-            for line in news or lines:
-                state.apply(line)
-            if not news:
-                for slot, (_, value) in fed.items():
-                    state.remember(slot, value)
-                return state
+    def _commit_feed(self, run_id: str, fed: Frozen) -> None:
+        self._take_up(Lines(self._journals, run_id), self._begun(run_id), run_id, fed)
 
-    def _feed_lines(self, run_id: str, state: State, fed: Frozen) -> List[Line]:
-        lines: List[Line] = []
+    def _take_up(self, record: Record, state: State, run_id: str, fed: Frozen) -> None:
+        """Commit what is new of what is fed, beginning the run if there is none."""
+        news: Sequence[Line] = ()
+        while True:
+            for line in news:
+                state.apply(line)
+            put = self._new(state, fed)
+            drafts: List[Draft] = []
+            if not state.n:
+                drafts.append((Started, time.time(), run_id, self._plan.workflow, self._plan.graph))
+            if put:
+                named = tuple([Put(self._plan.data[slot].__name__, body) for slot, body, _ in put])
+                drafts.append((Fed, time.time(), named))
+            news = record.put(state.n, drafts) if drafts else ()
+            if not news:
+                break
         if not state.n:
-            lines.append(Started(self._clock(), run_id, self._plan.workflow, self._plan.graph))
-        put = []
-        for slot, (body, _) in fed.items():
-            present = state.present[slot]
-            if present is None or not self._bodies.same(present.body, body):
-                put.append(Put(self._plan.data[slot].__name__, body))
+            state.passed()
         if put:
-            lines.append(Fed(self._clock(), tuple(put)))
-        return lines
+            state.fed(put)
+
+    def _new(self, state: State, fed: Frozen) -> List[Tuple[int, object, object]]:
+        """Return what differs of what is fed from what is there: slots, bodies and values."""
+        return [
+            (slot, body, value)
+            for slot, (body, value) in fed.items()
+            if not (state.version[slot] and self._bodies.same(state.body[slot], body))
+        ]
 
     # --- looking
 
@@ -252,6 +310,12 @@ class Executor(Generic[TargetT, InputT]):
         """
         self._journals.delete(run_id)
 
+    def _begun(self, run_id: str) -> State:
+        try:
+            return self._state(run_id)
+        except UnknownRun:
+            return self._empty()
+
     def _state(self, run_id: str) -> State:
         state = self._empty()
         for line in self._journals.load(run_id):
@@ -269,6 +333,8 @@ class Executor(Generic[TargetT, InputT]):
             return self._lent_pool
         with self._pool_lock:
             if self._own_pool is None:
+                from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415  runs in one thread need none
+
                 prefix = f"polaris-{self.workflow.name}"
                 self._own_pool = ThreadPoolExecutor(self._max_workers - 1, thread_name_prefix=prefix)
             return self._own_pool

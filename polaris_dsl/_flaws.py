@@ -9,9 +9,11 @@ from polaris_dsl._graph import Argument, Flaw
 
 # --- what is not data: the end of a sentence that begins with its name -----------------------------------------------
 
-SCALAR_MODULES = (
-    *("builtins", "collections", "collections.abc", "datetime", "decimal", "enum", "fractions"),
-    *("ipaddress", "numbers", "pathlib", "typing", "uuid"),
+SCALAR_MODULES = frozenset(
+    [
+        *("builtins", "collections", "collections.abc", "datetime", "decimal", "enum", "fractions"),
+        *("ipaddress", "numbers", "pathlib", "typing", "uuid"),
+    ]
 )
 """Where the bare scalars and containers come from."""
 

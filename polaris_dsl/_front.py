@@ -40,7 +40,7 @@ class _Keys:
         return key
 
     def all_of(self, data: Sequence[type]) -> Tuple[str, ...]:
-        return tuple(map(self.of, data))
+        return tuple(map(self.of, data)) if data else ()
 
     def specs(self) -> Dict[str, DataSpec]:
         return {

@@ -61,8 +61,8 @@ class BuilderSpec:
     """Whether all that it makes is known, in spite of the flaw."""
     defined: Place = attrs.field(default=Place(""), eq=True)
     """Where the function is written."""
-    listed: Place = Place("")
-    """Where a diagnostic about this item of `builders=` is put."""
+    listed: Place = attrs.field(default=Place(""), eq=False)
+    """Where a diagnostic about this item of `builders=` is put; two items of one builder differ in it and are equal."""
 
     @property
     def takes(self) -> Tuple[str, ...]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from typing import Dict, Mapping, Optional
 
 from polaris_dsl._graph import Graph
@@ -43,6 +42,8 @@ def _of_that_family(graph: Graph, data: str, made: Mapping[str, str]) -> str:
 
 
 def _of_similar_name(graph: Graph, data: str, made: Mapping[str, str]) -> str:
+    from difflib import get_close_matches  # noqa: PLC0415  most graphs have no such data
+
     by_name = {graph.about(key).name: told for key, told in reversed(list(made.items()))}
     close = get_close_matches(graph.about(data).name, by_name, n=1, cutoff=_SIMILAR)
     return f"{by_name[close[0]]}: was that meant?" if close else ""

@@ -3,22 +3,16 @@
 from __future__ import annotations
 
 import os
-from typing import Dict, Mapping, Optional, Sequence, Set, Union
+from typing import Dict, Mapping, Sequence, Set
 
-from polaris_dsl._attempt import Product, perform, prepare, raise_first, settled
+from polaris_dsl._attempt import NOTHING, Outcome, failure, odd, perform, prepare, raise_first
 from polaris_dsl._feed import accept
 from polaris_dsl._plan import Plan, Values
 from polaris_dsl._run import Run, complete_run, run_of
 from polaris_dsl._state import State
-from polaris_dsl._straight import Odd, Straight, straight
+from polaris_dsl._straight import Compiled, Odd, Straight
 from polaris_dsl._wave import Wave
 from polaris_dsl.errors import BuilderError
-from polaris_dsl.stores import Built, Failed, Fed, Put
-
-Outcome = Union[Product, BuilderError]
-
-PAYS_AT = 8
-"""The run at which a plan is compiled: that costs about as much as ten runs without it."""
 
 
 class OneShot:
@@ -30,22 +24,17 @@ class OneShot:
 
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
-        self._needed = frozenset(slot for slot in plan.inputs if plan.consumers[slot])
-        self._runs = 0
-        self._tried = False
-        self._straight: Optional[Straight] = None
+        self._compiled = Compiled(plan)
 
     def run(self, data: Sequence[object], /) -> Run[object]:
         """Run on the data given; raises `UnexpectedData` and `BuilderError`."""
         fed = accept(self._plan, data)
         run_id = os.urandom(16).hex()
         known: Mapping[int, Outcome] = {}
-        code = self._straight
-        if code is None:
-            self._count()
-        elif self._needed <= fed.keys():
+        code = self._compiled.code_for(fed)
+        if code is not None:
             try:
-                values = code.run(*[fed.get(slot) for slot in self._plan.inputs])
+                values = code.run(*map(fed.get, self._plan.inputs))
             except Exception as error:  # noqa: BLE001  of a builder: told with all others, at the end of the run
                 known = self._known_at(error, code, run_id=run_id)
             else:
@@ -54,22 +43,13 @@ class OneShot:
                 known = self._known(values, before=len(self._plan.calls))
         return self._with_care(fed, known, run_id=run_id)
 
-    def _count(self) -> None:
-        self._runs += 1  # two threads may count one: it is a guess anyway
-        if self._runs >= PAYS_AT and not self._tried:
-            self._tried = True
-            self._straight = straight(self._plan)
-
     def _known_at(self, error: Exception, code: Straight, *, run_id: str) -> Dict[int, Outcome]:
-        at, values = code.stopped_at(error.__traceback__)
+        at, values, _ = code.stopped_at(error.__traceback__)
         known = self._known(values, before=at)
-
-        def again() -> object:
-            if isinstance(error, Odd):
-                return error.value
-            raise error
-
-        known[at] = settled(self._plan, at, again, run_id=run_id)
+        if isinstance(error, Odd):
+            known[at] = odd(self._plan, at, error.value, run_id=run_id)
+        else:
+            known[at] = failure(self._plan.calls[at], error, run_id=run_id)
         return known
 
     def _known(self, values: Values, *, before: int) -> Dict[int, Outcome]:
@@ -78,29 +58,28 @@ class OneShot:
         for at, call in enumerate(self._plan.calls[:before]):
             if all(values[slot] is not None for slot in call.consumes):
                 made = next((slot for slot in call.produces if values[slot] is not None), None)
-                known[at] = Product() if made is None else Product(made, values[made])
+                known[at] = NOTHING if made is None else (made, values[made])
         return known
 
     def _with_care(self, fed: Mapping[int, object], known: Mapping[int, Outcome], *, run_id: str) -> Run[object]:
-        plan = self._plan
-        state = State(plan, thaw=lambda _, body: body)
-        state.apply(Fed("", tuple(Put(name, body) for name, body in zip(plan.names(tuple(fed)), fed.values()))))
+        state = State(self._plan, thaw=lambda _, body: body)
+        state.fed([(slot, value, value) for slot, value in fed.items()])
         wave = Wave(state, tried={})
         failures: Dict[int, BuilderError] = {}
         built: Set[int] = set()
         while wave.due:
-            call = wave.due.popleft()
-            attempt = prepare(state, call, run_id=run_id)
-            outcome = known.get(call) or perform(plan, attempt, run_id=run_id)
-            name = plan.calls[call].name
+            attempt = prepare(state, wave.due.popleft())
+            call, versions, _ = attempt
+            outcome = known.get(call) or perform(self._plan, attempt, run_id=run_id)
             if isinstance(outcome, BuilderError):
                 failures[call] = outcome
-                state.apply(Failed("", name, attempt.lineage, "", ""))
+                state.failed(call)
             else:
-                put = () if outcome.slot is None else (Put(plan.data[outcome.slot].__name__, outcome.value),)
-                state.apply(Built("", name, attempt.lineage, put))
-                built.update(() if outcome.slot is None else (outcome.slot,))
+                slot, value = outcome
+                state.built(call, versions, slot, value, value, False)  # noqa: FBT003  as it takes it
+                built.update(() if slot is None else (slot,))
             wave.settle(call, finished=call not in failures)
+        state.touched = set(failures)
         run = run_of(state, run_id=run_id, built=built)
         raise_first(failures, run)
         return run

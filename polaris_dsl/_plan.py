@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Callable, Dict, FrozenSet, List, Mapping, Optional, Sequence, Tuple
+from operator import itemgetter
+from typing import Any, Callable, Dict, FrozenSet, List, Mapping, Optional, Protocol, Sequence, Tuple
 
 import attrs
 
-from polaris_dsl._cycles import order
 from polaris_dsl._graph import Graph, Place
+from polaris_dsl._survey import Survey, survey_of
 from polaris_dsl._worlds import Worlds, judge, leading
 from polaris_dsl.errors import WorkflowError
 
@@ -17,6 +18,18 @@ CONTEXT = -1
 
 Values = Tuple[object, ...]
 """The data of a run, by slot; None where one is absent."""
+
+Pick = Callable[[Sequence[Any]], Tuple[Any, ...]]
+"""Reads some places of a list."""
+
+
+def picks(places: Sequence[int], /) -> Pick:
+    """Return what reads these places of a list into a tuple: `itemgetter`, for any number of them."""
+    if len(places) > 1:
+        return itemgetter(*places)
+    for place in places:
+        return lambda values: (values[place],)
+    return lambda _: ()
 
 
 @attrs.frozen
@@ -45,6 +58,30 @@ class Call:
     maybe: bool
     followers: Tuple[int, ...] = ()
     """The calls that consume what it makes, or have it as an optional."""
+    plain: bool = attrs.field(init=False)
+    """Whether its arguments are just what is in their slots, in order."""
+    values_of: Pick = attrs.field(init=False, eq=False, repr=False)
+    """Reads the slots of its arguments."""
+    versions_of: Pick = attrs.field(init=False, eq=False, repr=False)
+    """Reads the slots that it waits for."""
+    consumes_of: Pick = attrs.field(init=False, eq=False, repr=False)
+    """Reads the slots that it consumes."""
+
+    @plain.default
+    def _plain(self) -> bool:
+        return all(one.slot != CONTEXT and one.default is None and one.keyword is None for one in self.arguments)
+
+    @values_of.default
+    def _values_of(self) -> Pick:
+        return picks([argument.slot for argument in self.arguments])
+
+    @versions_of.default
+    def _versions_of(self) -> Pick:
+        return picks(self.waits_for)
+
+    @consumes_of.default
+    def _consumes_of(self) -> Pick:
+        return picks(self.consumes)
 
 
 @attrs.frozen
@@ -77,47 +114,92 @@ class Plan:
     worlds: Worlds
     refused: Optional[WorkflowError] = None
     """Why it takes no data: it stands in for that of a wrong workflow, while workflows are only checked."""
+    names_of: Tuple[str, ...] = attrs.field(init=False)
+    """The names of the data, by slot."""
+    followers: Tuple[Tuple[int, ...], ...] = attrs.field(init=False)
+    """By call: its followers."""
+    takers: Tuple[Tuple[int, ...], ...] = attrs.field(init=False)
+    """By slot: the calls that wait for it."""
+    waiting: Tuple[int, ...] = attrs.field(init=False)
+    """By call: how many calls it follows."""
+    first: Tuple[int, ...] = attrs.field(init=False)
+    """The calls that follow no other."""
+
+    @names_of.default
+    def _names_of(self) -> Tuple[str, ...]:
+        return tuple(data.__name__ for data in self.data)
+
+    @followers.default
+    def _followers(self) -> Tuple[Tuple[int, ...], ...]:
+        return tuple(call.followers for call in self.calls)
+
+    @takers.default
+    def _takers(self) -> Tuple[Tuple[int, ...], ...]:
+        takers: List[List[int]] = [[] for _ in self.data]
+        for at, call in enumerate(self.calls):
+            for slot in call.waits_for:
+                takers[slot].append(at)
+        return tuple(map(tuple, takers))
+
+    @waiting.default
+    def _waiting(self) -> Tuple[int, ...]:
+        waiting = [0] * len(self.calls)
+        for call in self.calls:
+            for follower in call.followers:
+                waiting[follower] += 1
+        return tuple(waiting)
+
+    @first.default
+    def _first(self) -> Tuple[int, ...]:
+        return tuple(call for call, before in enumerate(self.waiting) if not before)
 
     def names(self, slots: Sequence[int]) -> Tuple[str, ...]:
         """Return the names of data."""
         return tuple(self.data[slot].__name__ for slot in slots)
 
 
-@attrs.frozen
-class Part:
-    """What the graph does not say of a builder: its function, where it is written, and its arguments by key of data."""
+class Passed(Protocol):
+    """How a data (None: the context) is passed to a function, and what stands in while it is absent."""
 
-    function: Callable[..., object]
-    place: Place
-    arguments: Sequence[Tuple[Optional[str], object, Optional[str]]]
-    """Key of the data (None: the context), default, keyword."""
+    @property
+    def data(self) -> Optional[type]: ...
+    @property
+    def default(self) -> object: ...
+    @property
+    def keyword(self) -> Optional[str]: ...
+
+
+class Part(Protocol):
+    """What the graph does not say of a builder: its function, and how that is called."""
+
+    @property
+    def function(self) -> Callable[..., object]: ...
+    @property
+    def parameters(self) -> Sequence[Passed]: ...
 
 
 def refused_plan(error: WorkflowError, /) -> Plan:
     """Return a plan of nothing, which answers all that it is fed with the error."""
     nothing = Graph(name=error.name, target=(), inputs=(), builders=(), data={})
-    return attrs.evolve(compile_plan(nothing, [], types={}, digest=""), refused=error)
+    worlds = judge({}, (), given=frozenset(), target=())
+    return attrs.evolve(compile_plan(survey_of(nothing), worlds, [], types={}, digest=""), refused=error)
 
 
-def compile_plan(graph: Graph, parts: Sequence[Part], *, types: Mapping[str, type], digest: str) -> Plan:
-    """Compile a graph in which nothing is wrong: number its data and order its builders; `types` by key."""
+def compile_plan(
+    survey: Survey, worlds: Worlds, parts: Sequence[Part], *, types: Mapping[str, type], digest: str
+) -> Plan:
+    """Compile a graph in which nothing was found to be wrong: number its data and builders; `types` by key."""
+    graph, listed, ordered = survey.graph, survey.sound, survey.ordered or ()
     slots = {key: slot for slot, key in enumerate(types)}
-    listed = dict(enumerate(graph.builders))
-    producers: Dict[str, List[int]] = {}
-    for at, spec in listed.items():
-        for key in spec.produces:
-            producers.setdefault(key, []).append(at)
-    before = {at: {p for key in spec.waits_for for p in producers.get(key, ())} for at, spec in listed.items()}
-    ordered = order(before)
+    by_class = {data: slot for slot, data in enumerate(types.values())}
     number = {at: position for position, at in enumerate(ordered)}
     followers: Dict[int, List[int]] = {at: [] for at in ordered}
     consumers: List[List[int]] = [[] for _ in types]
     for at in ordered:
-        for maker in before[at]:
+        for maker in survey.before[at]:
             followers[maker].append(number[at])
         for key in listed[at].consumes:
             consumers[slots[key]].append(number[at])
-    worlds = judge(listed, ordered, given=frozenset(graph.inputs), target=graph.target)
     leads = leading(worlds, listed, ordered, target=graph.target)
     calls = []
     for at in ordered:
@@ -126,24 +208,28 @@ def compile_plan(graph: Graph, parts: Sequence[Part], *, types: Mapping[str, typ
             Call(
                 name=spec.name,
                 function=part.function,
-                place=part.place,
+                place=spec.defined,
                 arguments=tuple(
-                    Argument(CONTEXT if key is None else slots[key], default, keyword)
-                    for key, default, keyword in part.arguments
+                    [
+                        Argument(
+                            CONTEXT if passed.data is None else by_class[passed.data], passed.default, passed.keyword
+                        )
+                        for passed in part.parameters
+                    ]
                 ),
-                consumes=tuple(slots[key] for key in spec.consumes),
-                waits_for=tuple(slots[key] for key in spec.waits_for),
-                waits_for_names=tuple(types[key].__name__ for key in spec.waits_for),
-                produces=tuple(slots[key] for key in spec.produces),
+                consumes=tuple([slots[key] for key in spec.consumes]),
+                waits_for=tuple([slots[key] for key in spec.waits_for]),
+                waits_for_names=tuple([types[key].__name__ for key in spec.waits_for]),
+                produces=tuple([slots[key] for key in spec.produces]),
                 maybe=spec.maybe,
-                followers=tuple(followers[at]),
+                followers=tuple(followers.pop(at)),
             )
         )
     return Plan(
         workflow=graph.name,
         graph=digest,
         data=tuple(types.values()),
-        slots={data: slot for slot, data in enumerate(types.values())},
+        slots=by_class,
         named={data.__name__: slot for slot, data in enumerate(types.values())},
         inputs=tuple(slots[key] for key in graph.inputs),
         target=tuple(slots[key] for key in graph.target),

@@ -114,36 +114,38 @@ def complete_run(plan: Plan, values: Values, /, *, run_id: str) -> Run[object]:
 def run_of(state: State, /, *, run_id: str, built: AbstractSet[int]) -> Run[object]:
     """Return what there is to see of a state; `built` holds the slots of what this call made."""
     plan = state.plan
-    values = tuple(map(state.value, range(len(plan.data))))
+    state.read()
+    values = tuple(state.value)
     target = next((value for value in map(values.__getitem__, plan.target) if value is not None), None)
     made: Run[object] = Run(  # not Run[object](...), which costs as much again as the call
-        id=run_id,
-        status=status_of(state),
-        target=target,
-        missing=tuple(_missing(state)) if target is None else (),
-        silent=tuple(_silent(state)) if target is None else (),
-        slots=plan.slots,
-        values=values,
-        made=frozenset(built),
-        wanted=plan.wanted,
+        run_id,
+        status_of(state),
+        target,
+        tuple(_missing(state)) if target is None else (),
+        tuple(_silent(state)) if target is None else (),
+        plan.slots,
+        values,
+        built,
+        plan.wanted,
     )
     return made
 
 
 def status_of(state: State, /) -> Status:
     """Return where a run stands."""
-    due = Wave(state, tried={}).due
-    if any(call in state.raised for call in due):
-        return Status.FAILED
-    if due:
-        return Status.DUE
-    return Status.COMPLETE if any(state.present[slot] is not None for slot in state.plan.target) else Status.PAUSED
+    if state.touched or not state.begun:
+        due = Wave(state, tried={}).due
+        if any(call in state.raised for call in due):
+            return Status.FAILED
+        if due:
+            return Status.DUE
+    return Status.COMPLETE if any(state.version[slot] for slot in state.plan.target) else Status.PAUSED
 
 
 def _missing(state: State) -> Iterator[type]:
     plan, open_worlds = state.plan, _open_worlds(state)
     for slot in plan.inputs:
-        if state.present[slot] is None and any(
+        if not state.version[slot] and any(
             plan.worlds.possible(plan.leads[call] & open_worlds) for call in plan.consumers[slot]
         ):
             yield plan.data[slot]
@@ -153,7 +155,7 @@ def _silent(state: State) -> Iterator[str]:
     plan, open_worlds = state.plan, _open_worlds(state)
     for call, spec in enumerate(plan.calls):
         returned_nothing = state.made[call] is None and state.finished[call] == state.versions(call)
-        present = all(state.present[slot] is not None for slot in spec.consumes)
+        present = 0 not in spec.consumes_of(state.version)
         if returned_nothing and present and plan.worlds.possible(plan.leads[call] & open_worlds):
             yield spec.name
 
@@ -162,7 +164,6 @@ def _open_worlds(state: State) -> int:
     """Return the worlds that agree with the choices made so far."""
     mask = state.plan.worlds.every
     for call, slot, worlds in state.plan.choices:
-        datum = state.present[slot]
-        if datum is not None and datum.maker == call:
+        if state.version[slot] and state.maker[slot] == call:
             mask &= worlds
     return mask

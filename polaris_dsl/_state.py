@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Callable, List, Optional, Set, Tuple
-
-import attrs
+from typing import Callable, Iterable, List, Optional, Set, Tuple
 
 from polaris_dsl._plan import Plan
 from polaris_dsl.stores import Built, Failed, Fed, Line, Rested
@@ -15,109 +13,133 @@ Versions = Tuple[int, ...]
 FED = -1
 """In place of a call: the data was fed."""
 
-
 UNREAD = object()
 """In place of a value that was not made from its body yet."""
-
-
-@attrs.define(eq=False)
-class Datum:
-    """One present data: its version, its body as the store keeps it, the call that made it, and its value."""
-
-    version: int
-    body: object
-    maker: int
-    value: object = UNREAD
 
 
 class State:
     """What one run holds after some lines of its journal. Not safe to share between threads.
 
-    It is moved on only by `apply`, with the very lines that a store keeps: a run that is loaded and a run that is live
-    cannot differ.
+    It is moved on only by what its journal says: by `apply` with a line, or by the method that `apply` calls for such a
+    line. So a run that is loaded and a run that is live cannot differ.
+
+    Attributes, by slot: `version` (0 where the data is absent), `body` as the store keeps it, `value` as builders see
+    it, `maker`, the call that made it. By call: `finished`, the versions of its last finished call, and `made`, the
+    slot of what that made. `raised` are the calls that failed since, `touched` those for which something may have
+    changed since they were last looked at.
     """
 
     def __init__(self, plan: Plan, /, *, thaw: Callable[[int, object], object]) -> None:
         """Begin an empty run; `thaw` makes the value of a slot from a body."""
         self.plan = plan
         self.n = 0
-        self.present: List[Optional[Datum]] = [None] * len(plan.data)
+        self.version = [0] * len(plan.data)
+        self.body: List[object] = [None] * len(plan.data)
+        self.value: List[object] = [None] * len(plan.data)
+        self.maker = [FED] * len(plan.data)
         self.finished: List[Optional[Versions]] = [None] * len(plan.calls)
         self.made: List[Optional[int]] = [None] * len(plan.calls)
         self.raised: Set[int] = set()
+        self.touched: Set[int] = {call for call, spec in enumerate(plan.calls) if not spec.consumes}
+        self.begun = False
         self.rested: Optional[str] = None
         self._thaw = thaw
+        self._unread: Set[int] = set()
 
     # --- reading
 
-    def value(self, slot: int) -> object:
-        """Return the present value of a slot, or `None`."""
-        datum = self.present[slot]
-        if datum is None:
-            return None
-        if datum.value is UNREAD:
-            datum.value = self._thaw(slot, datum.body)
-        return datum.value
+    def read(self) -> None:
+        """Make all values that were not made from their bodies yet."""
+        for slot in self._unread:
+            self.value[slot] = self._thaw(slot, self.body[slot])
+        self._unread.clear()
 
-    def versions(self, call: int) -> Versions:
+    def versions(self, call: int, /) -> Versions:
         """Return the versions that a call would be made with now."""
-        present = self.present
-        return tuple([0 if (d := present[slot]) is None else d.version for slot in self.plan.calls[call].waits_for])
+        return self.plan.calls[call].versions_of(self.version)
 
-    def ready(self, call: int) -> bool:
+    def ready(self, call: int, /) -> bool:
         """Say whether all consumes are present and something differs from the last finished call."""
-        present = self.present
-        for slot in self.plan.calls[call].consumes:
-            if present[slot] is None:
-                return False
-        return self.finished[call] != self.versions(call)
+        spec = self.plan.calls[call]
+        if 0 in spec.consumes_of(self.version):
+            return False
+        finished = self.finished[call]
+        return finished is None or finished != spec.versions_of(self.version)
 
     # --- moving on
 
-    def apply(self, line: Line) -> None:
+    def apply(self, line: Line, /) -> None:
         """Take in the next line of the journal. Names that the workflow no longer knows are passed over."""
-        self.n += 1
-        self.rested = line.status if isinstance(line, Rested) else None
         if isinstance(line, Fed):
-            for put in line.put:
-                slot = self.plan.named.get(put.name)
-                if slot is not None:
-                    self.present[slot] = Datum(self.n, put.body, FED)
-        elif isinstance(line, (Built, Failed)):
-            call = self.plan.numbers.get(line.by)
-            if call is not None and isinstance(line, Failed):
-                self.raised.add(call)
-            elif call is not None and isinstance(line, Built):
-                self._built(call, line)
+            known = [(self.plan.named.get(put.name), put.body) for put in line.put]
+            self.fed([(slot, body, UNREAD) for slot, body in known if slot is not None])
+        elif isinstance(line, (Built, Failed)) and line.by in self.plan.numbers:
+            call = self.plan.numbers[line.by]
+            if isinstance(line, Failed):
+                self.failed(call)
+            else:
+                self._apply_built(call, line)
+            self.touched.add(call)
+        else:
+            self.passed(line.status if isinstance(line, Rested) else None)
 
-    def remember(self, slot: int, value: object) -> None:
-        """Keep the value of what the last line put into a slot, so that it need not be made from its body."""
-        datum = self.present[slot]
-        if datum is not None and datum.version == self.n:
-            datum.value = value
+    def passed(self, rested: Optional[str] = None, /) -> None:
+        """Take in a line that changes nothing: where a call came to rest, for one."""
+        self.n += 1
+        self.rested = rested
 
-    def _built(self, call: int, line: Built) -> None:
-        spec = self.plan.calls[call]
-        versions = tuple([line.inputs.get(name, 0) for name in spec.waits_for_names])
-        # A journal of older code may know other inputs: then this was not the last call of what the builder is now.
-        self.finished[call] = versions if len(line.inputs) == sum(map(bool, versions)) else None
-        self.raised.discard(call)
-        slot, body = self._product(line)
+    def fed(self, put: Iterable[Tuple[int, object, object]], /) -> None:
+        """Take in data from outside: slots, bodies and values."""
+        self.passed()
+        for slot, body, value in put:
+            self._put(slot, body, value, FED)
+            self.touched.update(self.plan.takers[slot])
+
+    def failed(self, call: int, /) -> None:
+        """Take in that a call raised."""
+        self.passed()
+        self.begun = True
+        self.raised.add(call)
+
+    def built(
+        self,
+        call: int,
+        versions: Versions,
+        slot: Optional[int],
+        body: object,
+        value: object,
+        kept: bool,  # noqa: FBT001  as above
+        /,
+    ) -> None:
+        """Take in that a call was finished, and what it made; `kept`: equal to what was there.
+
+        It does not say which calls this touches, for those follow the call: whoever makes calls goes on to them.
+        """
+        self.n += 1
+        self.rested = None
+        self.begun = True
+        self.finished[call] = versions
+        if self.raised:
+            self.raised.discard(call)
         before = self.made[call]
         self.made[call] = slot
         if slot is not None:
-            self._put(call, slot, body, kept=bool(line.kept))
+            if kept:
+                self._keep(slot, call)
+            else:
+                self._put(slot, body, value, call)
         if before is not None and before != slot:
             self._withdraw(before, call)  # last: what is made now may take the place of what would go with it
 
-    def _put(self, call: int, slot: int, body: object, *, kept: bool) -> None:
-        present = self.present[slot]
-        if not kept:
-            self.present[slot] = Datum(self.n, body, call)
-        elif present is not None:
-            present.maker = call
-        else:  # written when the workflow was another one: what was kept then is not there now, so it is built again
+    def _apply_built(self, call: int, line: Built) -> None:
+        spec = self.plan.calls[call]
+        versions = tuple([line.inputs.get(name, 0) for name in spec.waits_for_names])
+        slot, body = self._product(line)
+        self.built(call, versions, slot, body, UNREAD, bool(line.kept))
+        if len(line.inputs) != sum(map(bool, versions)):
+            # A journal of older code may know other inputs: then this was not the last call of what the builder is now.
             self.finished[call] = None
+        self.touched.update(spec.followers)
 
     def _product(self, line: Built) -> Tuple[Optional[int], object]:
         for put in line.put:
@@ -126,13 +148,32 @@ class State:
             return self.plan.named.get(name), None
         return None, None
 
+    def _put(self, slot: int, body: object, value: object, maker: int) -> None:
+        self.version[slot] = self.n
+        self.body[slot] = body
+        self.value[slot] = value
+        self.maker[slot] = maker
+        if value is UNREAD:
+            self._unread.add(slot)
+        elif self._unread:
+            self._unread.discard(slot)
+
+    def _keep(self, slot: int, call: int) -> None:
+        if self.version[slot]:
+            self.maker[slot] = call
+        else:  # written when the workflow was another one: what was kept then is not there now, so it is built again
+            self.finished[call] = None
+
     def _withdraw(self, slot: int, maker: int) -> None:
         """Remove a product that is still its maker's own, and what was built from it by consuming it."""
         waiting = [(slot, maker)]
         while waiting:
             slot, maker = waiting.pop()
-            datum = self.present[slot]
-            if datum is not None and datum.maker == maker:
-                self.present[slot] = None
+            if self.version[slot] and self.maker[slot] == maker:
+                self.version[slot] = 0
+                self.body[slot] = self.value[slot] = None
+                self.maker[slot] = FED
+                self._unread.discard(slot)
+                self.touched.update(self.plan.takers[slot])
                 for taker in self.plan.consumers[slot]:
                     waiting.extend((product, taker) for product in self.plan.calls[taker].produces)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from itertools import combinations
 from typing import Dict, FrozenSet, List, Mapping, Optional, Sequence, Set, Tuple
 
 import attrs
+from graphlib import CycleError
 
-from polaris_dsl._cycles import Group, groups
+from polaris_dsl._cycles import Group, groups, order
 from polaris_dsl._graph import BuilderSpec, Flaw, Graph, Item, Place
 from polaris_dsl.diagnostics import Code, Diagnostic, Text
 
@@ -15,7 +17,7 @@ Hop = Tuple[int, int, str]
 """How many builders are left to the target, the next of them, and its product."""
 
 
-@attrs.frozen
+@attrs.frozen(slots=False)  # for what is found out only when it is asked for
 class Survey:
     """A graph, indexed. Builders are known by their position in `builders=`."""
 
@@ -24,12 +26,18 @@ class Survey:
     """The builders that can be judged."""
     flawed: Mapping[int, Tuple[BuilderSpec, Flaw]]
     producers: Mapping[str, Sequence[int]]
-    takers: Mapping[str, Sequence[int]]
     presumed: FrozenSet[str]
     """What a flawed builder makes as far as is known."""
+    before: Mapping[int, Set[int]]
+    """For each builder, those that it waits for."""
+    ordered: Optional[Tuple[int, ...]]
+    """The builders, each behind those that it waits for; None where some wait for each other."""
     cycles: Tuple[Group, ...]
-    towards: Mapping[str, Hop]
-    """For each data that leads to the target, the next builder and its product on the shortest path."""
+
+    @cached_property
+    def towards(self) -> Mapping[str, Hop]:
+        """For each data that leads to the target, the next builder and its product on the shortest path."""
+        return _towards(self.graph, self.sound, self.producers)
 
     @property
     def products_known(self) -> bool:
@@ -112,12 +120,11 @@ def survey_of(graph: Graph) -> Survey:
     sound: Dict[int, BuilderSpec] = {}
     flawed: Dict[int, Tuple[BuilderSpec, Flaw]] = {}
     producers: Dict[str, List[int]] = {}
-    takers: Dict[str, List[int]] = {}
     seen: Set[BuilderSpec] = set()
     for at, spec in enumerate(graph.builders):
-        if same_everywhere(spec) in seen:
+        if spec in seen:
             continue
-        seen.add(same_everywhere(spec))
+        seen.add(spec)
         flaw = spec.flaw or flaw_of(graph, spec)
         if flaw is not None:
             flawed[at] = (spec, flaw)
@@ -125,18 +132,19 @@ def survey_of(graph: Graph) -> Survey:
         # A union names each alternative once; a graph made otherwise may not.
         produces = tuple(dict.fromkeys(spec.produces))
         sound[at] = spec if produces == spec.produces else attrs.evolve(spec, produces=produces)
-        for data in sound[at].produces:
+        for data in produces:
             producers.setdefault(data, []).append(at)
-        for data in dict.fromkeys(spec.takes):
-            takers.setdefault(data, []).append(at)
     presumed = frozenset(data for spec, _ in flawed.values() for data in spec.produces)
     before = {at: {maker for data in spec.waits_for for maker in producers.get(data, ())} for at, spec in sound.items()}
-    return Survey(graph, sound, flawed, producers, takers, presumed, groups(before), _towards(graph, sound, producers))
+    ordered, cycles = _ordered(before)
+    return Survey(graph, sound, flawed, producers, presumed, before, ordered, cycles)
 
 
-def same_everywhere(spec: BuilderSpec) -> BuilderSpec:
-    """Return the spec without the place in the list, by which two entries of one builder differ."""
-    return attrs.evolve(spec, listed=Place("")) if spec.listed.file else spec
+def _ordered(before: Mapping[int, Set[int]]) -> Tuple[Optional[Tuple[int, ...]], Tuple[Group, ...]]:
+    try:
+        return order(before), ()
+    except CycleError:
+        return None, groups(before)
 
 
 def flaw_of(graph: Graph, spec: BuilderSpec, /) -> Optional[Flaw]:
@@ -148,10 +156,10 @@ def flaw_of(graph: Graph, spec: BuilderSpec, /) -> Optional[Flaw]:
                 f"{spec.name} consumes its own product {name}",
                 f"take the last one as Access[{name}], or return another data",
             )
-    for data in spec.takes:
-        if spec.takes.count(data) > 1:
-            name = graph.about(data).name
-            return Flaw(f"{spec.name} takes {name} in two parameters", "keep one of them: a run holds one of each data")
+    takes = spec.takes
+    if len(set(takes)) < len(takes):
+        name = graph.about(next(data for data in takes if takes.count(data) > 1)).name
+        return Flaw(f"{spec.name} takes {name} in two parameters", "keep one of them: a run holds one of each data")
     for data, other in combinations(spec.produces, 2):
         for sub, base in ((data, other), (other, data)):
             if base in graph.about(sub).bases:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import Deque, Dict, List, Mapping, Set
+from typing import Deque, Dict, Iterator, List, Mapping, Set, Union
 
 from polaris_dsl._state import State, Versions
 
@@ -20,18 +20,17 @@ class Wave:
         """Begin a wave; `tried` holds the versions with which calls have failed already: those are left alone."""
         self.due: Deque[int] = deque()
         self._state = state
+        self._followers = state.plan.followers
         self._tried = tried
         self._stuck: Set[int] = set()
-        calls = state.plan.calls
-        self._waiting: Dict[int, int] = {call: 0 for call in range(len(calls)) if state.ready(call)}
-        cone = list(self._waiting)
-        for call in cone:  # grows while it is walked
-            for follower in calls[call].followers:
-                if follower not in self._waiting:
-                    self._waiting[follower] = 0
-                    cone.append(follower)
-                self._waiting[follower] += 1
-        self._settle([call for call in cone if not self._waiting[call]])
+        self._waiting: Union[List[int], Dict[int, int]]
+        if state.begun:
+            self._waiting = self._cone()
+            first = [call for call, before in self._waiting.items() if not before]
+        else:  # any call may follow: the plan has counted already
+            self._waiting = list(state.plan.waiting)
+            first = list(state.plan.first)
+        self._settle(first)
 
     def settle(self, call: int, *, finished: bool) -> None:
         """Take in that a due call has ended; what follows one that did not finish is not tried."""
@@ -39,7 +38,26 @@ class Wave:
             self._stuck.add(call)
         free: List[int] = []
         self._pass_on(call, free)
-        self._settle(free)
+        if free:
+            self._settle(free)
+
+    def left(self) -> Iterator[int]:
+        """Yield the calls that were not settled, or are due still because they or those before them failed."""
+        yield from self._stuck
+        yield from self.due
+        numbered = self._waiting.items() if isinstance(self._waiting, dict) else enumerate(self._waiting)
+        yield from (call for call, before in numbered if before)
+
+    def _cone(self) -> Dict[int, int]:
+        waiting = {call: 0 for call in sorted(self._state.touched) if self._state.ready(call)}
+        cone = list(waiting)
+        for call in cone:  # grows while it is walked
+            for follower in self._followers[call]:
+                if follower not in waiting:
+                    waiting[follower] = 0
+                    cone.append(follower)
+                waiting[follower] += 1
+        return waiting
 
     def _settle(self, free: List[int]) -> None:
         """Decide on calls that wait for no other any more: due, or settled without a run."""
@@ -53,9 +71,10 @@ class Wave:
                 self.due.append(call)
 
     def _pass_on(self, call: int, free: List[int]) -> None:
-        for follower in self._state.plan.calls[call].followers:
-            self._waiting[follower] -= 1
-            if call in self._stuck:
-                self._stuck.add(follower)
-            if not self._waiting[follower]:
+        waiting = self._waiting
+        if call in self._stuck:
+            self._stuck.update(self._followers[call])
+        for follower in self._followers[call]:
+            waiting[follower] -= 1
+            if not waiting[follower]:
                 free.append(follower)

@@ -12,13 +12,13 @@ from typing import Any, Callable, Generic, Mapping, Optional, Sequence, Tuple, T
 import attrs
 from typing_extensions import Never, TypeAlias, TypeForm, final
 
-from polaris_dsl._analyze import analyze
+from polaris_dsl._analyze import Verdict, examine
 from polaris_dsl._builder import Builder
 from polaris_dsl._front import Definition, define
 from polaris_dsl._graph import Graph, Place
 from polaris_dsl._infer import Signature
 from polaris_dsl._one_shot import OneShot
-from polaris_dsl._plan import Part, Plan, compile_plan, refused_plan
+from polaris_dsl._plan import Plan, compile_plan, refused_plan
 from polaris_dsl._run import Run
 from polaris_dsl._worlds import LIMIT
 from polaris_dsl.diagnostics import Diagnostic
@@ -168,7 +168,8 @@ def _checked(
         target=target, inputs=inputs, builders=builders, name=name, place=place, local=local, known=known
     )
     graph = definition.graph
-    found = analyze(graph)
+    verdict = examine(graph)
+    found = verdict.found
     watch = WATCH.get()
     if found and watch is None:
         raise WorkflowError(graph.name, found)
@@ -177,7 +178,7 @@ def _checked(
         target=cast("TypeForm[object]", target),
         inputs=tuple(definition.types[key] for key in graph.inputs),
         builders=tuple(builders) if isinstance(builders, (list, tuple)) else (),
-        plan=refused_plan(WorkflowError(graph.name, found)) if found else _sound_plan(definition),
+        plan=refused_plan(WorkflowError(graph.name, found)) if found else _sound_plan(definition, verdict),
         definition=definition,
     )
     if watch is not None:
@@ -185,11 +186,11 @@ def _checked(
     return made
 
 
-def _sound_plan(definition: Definition) -> Plan:
+def _sound_plan(definition: Definition, verdict: Verdict) -> Plan:
     graph = definition.graph
-    keys = {data: key for key, data in definition.types.items()}
-    parts = [_part(signature, keys) for signature in definition.signatures]
-    plan = compile_plan(graph, parts, types=definition.types, digest=_digest(graph))
+    plan = compile_plan(
+        verdict.survey, verdict.worlds, definition.signatures, types=definition.types, digest=_digest(graph)
+    )
     if not plan.worlds.exact:
         _LOGGER.warning(
             "workflow %s: its alternatives make %d worlds, more than %d: only single choices were judged",
@@ -200,20 +201,13 @@ def _sound_plan(definition: Definition) -> Plan:
     return plan
 
 
-def _part(signature: Signature, keys: Mapping[type, str]) -> Part:
-    arguments = [
-        (None if parameter.data is None else keys[parameter.data], parameter.default, parameter.keyword)
-        for parameter in signature.parameters
-    ]
-    return Part(signature.function, signature.place, arguments)
-
-
 def _digest(graph: Graph) -> str:
     """Return 16 hex digits that change when what builders take or make changes."""
     names = {key: spec.name for key, spec in graph.data.items()}
-    facts = [
-        [spec.name, *(sorted(names[key] for key in keys) for keys in (spec.waits_for, spec.accesses, spec.produces))]
-        for spec in graph.builders
-    ]
+
+    def named(keys: Sequence[str]) -> Sequence[str]:
+        return sorted([names[key] for key in keys]) if keys else ()
+
+    facts = [(spec.name, named(spec.waits_for), named(spec.accesses), named(spec.produces)) for spec in graph.builders]
     text = json.dumps([[names[key] for key in graph.target], [names[key] for key in graph.inputs], sorted(facts)])
     return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()

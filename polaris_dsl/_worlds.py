@@ -93,6 +93,8 @@ def _that_matter(
 
     Those upstream of the target, of a data with several producers, or of a builder that joins what depends on choices.
     """
+    if all(len(spec.produces) < 2 for spec in builders.values()):  # noqa: PLR2004  alternatives are at least two
+        return []
     producers: Dict[str, List[int]] = {}
     for at, spec in builders.items():
         for data in spec.produces:

@@ -1,52 +1,16 @@
-"""What the analyzer has to say: `Diagnostic`, the catalogue of codes, their text."""
+"""What the analyzer has to say: `Diagnostic`, and the text of each code."""
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Dict, Mapping, Sequence, Tuple
+import os
+from typing import Dict, List, Sequence, Tuple
 
 import attrs
-from typing_extensions import Literal
 
+from polaris_dsl._catalogue import CATALOGUE, Code
 from polaris_dsl._graph import Item, Place
 
 __all__ = ["CATALOGUE", "Code", "Diagnostic", "render"]
-
-Code = Literal[
-    "bad-name",
-    "bad-target",
-    "bad-input",
-    "bad-builder",
-    "duplicate-builder",
-    "name-clash",
-    "missing-data",
-    "no-producer",
-    "cycle",
-    "ambiguous-producer",
-    "unreachable-target",
-    "dead-end",
-    "unreachable-builder",
-    "unused-input",
-]
-"""The codes, in the order in which diagnostics are told: causes before consequences."""
-
-CATALOGUE: Mapping[Code, str] = {
-    "bad-name": "the name of the workflow cannot be a directory",
-    "bad-target": "the target is not data",
-    "bad-input": "an input is not data",
-    "bad-builder": "a signature that cannot be read",
-    "duplicate-builder": "the same builder, or two of one name, listed twice",
-    "name-clash": "two data of one name",
-    "missing-data": "a data is taken that is neither an input nor produced by any listed builder",
-    "no-producer": "no listed builder produces the target",
-    "cycle": "builders wait for each other",
-    "ambiguous-producer": "in some world two builders can both produce the same data",
-    "unreachable-target": "in no world is the target available",
-    "dead-end": "a choice after which the target can never be available",
-    "unreachable-builder": "in no world are the builder's consumes all available",
-    "unused-input": "no builder takes an input",
-}
-"""What each code means, in half a sentence."""
 
 
 @attrs.frozen
@@ -78,6 +42,10 @@ class Diagnostic:
         return render(self)
 
 
+_PATH_END = 12
+"""So many names of each end of a path are told."""
+
+
 def render(diagnostic: Diagnostic, /) -> str:
     """Tell a diagnostic as compilers do: place, code and sentence on the first line, the rest indented below it.
 
@@ -89,14 +57,20 @@ def render(diagnostic: Diagnostic, /) -> str:
 
 def details(diagnostic: Diagnostic, /) -> Tuple[str, ...]:
     """Return what there is to say below the sentence of a diagnostic: the path, the places, the cure, the page."""
-    lines = [f"path: {' -> '.join(diagnostic.path)}"] * bool(diagnostic.path)
+    lines = [f"path: {' -> '.join(_shortened(diagnostic.path))}"] * bool(diagnostic.path)
     lines += [f"{name} is defined at {_shown(place)}" for name, place in diagnostic.related if place.file]
     lines += [f"help: {diagnostic.help}"] * bool(diagnostic.help)
     return (*lines, f"see: {diagnostic.page}")
 
 
+def _shortened(path: Sequence[str]) -> Sequence[str]:
+    """Leave out the middle of a long path: what breaks stands at its one end, what it breaks at the other."""
+    left_out = len(path) - 2 * _PATH_END
+    return (*path[:_PATH_END], f"({left_out:,} more)", *path[-_PATH_END:]) if left_out > 1 else path
+
+
 def _shown(place: Place) -> str:
-    here = str(Path.cwd() / "_")[:-1]
+    here = os.path.join(os.getcwd(), "")  # noqa: PTH109, PTH118  pathlib takes long to load
     return str(attrs.evolve(place, file=place.file[len(here) :] if place.file.startswith(here) else place.file))
 
 
@@ -185,7 +159,8 @@ def unreachable_builder(name: str, *, conflict: Sequence[str]) -> Text:
     )
 
 
-def unused_input(name: str, *, rest: Sequence[str]) -> Text:
-    """An input that goes nowhere."""
+def unused_inputs(names: Sequence[str], *, rest: Sequence[str]) -> List[Text]:
+    """Inputs that go nowhere; many of them share one help, which names all the rest."""
     mended = f"inputs={' | '.join(rest)}" if rest else "leave out inputs="
-    return f"no listed builder takes the input {name}", f"remove it ({mended}), or list the builder that takes it"
+    help_ = f"remove it ({mended}), or list the builder that takes it"
+    return [(f"no listed builder takes the input {name}", help_) for name in names]

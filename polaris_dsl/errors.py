@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
 from typing import Mapping, Optional, Sequence, Tuple, Type, TypeVar
 
 from typing_extensions import Protocol, Self
@@ -18,6 +17,7 @@ __all__ = [
     "CommitUnknown",
     "CorruptJournal",
     "DefinitionError",
+    "HookFailed",
     "IncompleteRun",
     "NotWritten",
     "PolarisError",
@@ -40,6 +40,8 @@ def _blank(cls: Type[PolarisError]) -> PolarisError:
 
 def _portable(value: T) -> Optional[T]:
     """Return what pickles, or None: exceptions and data of users may not, and must not take our error with them."""
+    import pickle  # noqa: PLC0415  slow to load
+
     try:
         pickle.loads(pickle.dumps(value))  # noqa: S301  what was pickled just now
     except Exception:  # noqa: BLE001  their classes may raise anything
@@ -52,6 +54,11 @@ def _text_of(cause: BaseException) -> str:
         return str(cause)
     except Exception:  # noqa: BLE001  an exception of a user that cannot even be told
         return ""
+
+
+def _raised(error: BaseException) -> str:
+    cause = error.__cause__
+    return "failed" if cause is None else f"raised {': '.join(filter(None, [type(cause).__name__, _text_of(cause)]))}"
 
 
 class PolarisError(Exception):
@@ -146,10 +153,7 @@ class BuilderError(RunError):
         self.failures: Tuple[BuilderError, ...] = (self,)
 
     def _what(self) -> str:
-        cause = self.__cause__
-        if cause is None:
-            return f"builder {self.builder} failed"
-        return f"builder {self.builder} raised {': '.join(filter(None, [type(cause).__name__, _text_of(cause)]))}"
+        return f"builder {self.builder} {_raised(self)}"
 
     def __str__(self) -> str:
         others = [error.builder for error in self.failures if error.builder != self.builder]
@@ -184,6 +188,38 @@ class WrongProduct(BuilderError):
             f"builder {self.builder} declares {' | '.join(self.declared)} but returned {self.returned}"
             " (data are matched by their exact class)"
         )
+
+
+class HookFailed(RunError):
+    """A strict hook raised; its exception is the `__cause__`. All that was running then was finished and committed.
+
+    Attributes:
+        hook: the name of the hook's class.
+        event: the name of its method, such as `built`.
+        builder: the name of the builder that it was told of, or None at the start and the end of a run.
+        run_id: the run.
+        run: the run so far (None after unpickling, where its data do not pickle).
+    """
+
+    run: RunSoFar
+
+    def __init__(self, *, hook: str, event: str, builder: Optional[str], run_id: str) -> None:
+        self.hook = hook
+        self.event = event
+        self.builder = builder
+        self.run_id = run_id
+
+    def __str__(self) -> str:
+        of = "" if self.builder is None else f" of builder {self.builder}"
+        return (
+            f"hook {self.hook} {_raised(self)}\n  in {self.event}{of}, in run {self.run_id!r}\n"
+            f"  it is strict: what was running has been committed; the next call of run({self.run_id!r}) goes on"
+        )
+
+    def with_run(self, run: RunSoFar, /) -> Self:
+        """Add what is known when the call ends: the run so far."""
+        self.run = run
+        return self
 
 
 class UnexpectedData(RunError):

@@ -582,6 +582,23 @@ def write_badly(random: Random, program: Program) -> Program:
     return _changed(program, at, attrs.evolve(one, returns=_filled(random, RETURNS)))
 
 
+def each_written_badly() -> List[Program]:
+    """Return a program for each thing that may be written and should not: chance leaves some of them out."""
+    one = Written("b0", (Take("In0", "consumes"),), ("Out0",))
+    base = Program(inputs=("In0",), target=("Out0",), written=(one,), listed=(0,), union=TYPING)
+
+    def filled(texts: Sequence[str]) -> List[str]:
+        return [text.format(FRESH[0], "Out1") for text in texts]
+
+    builders = [attrs.evolve(one, extra=text) for text in filled(EXTRAS)]
+    builders += [attrs.evolve(one, returns=text) for text in filled(RETURNS)]
+    return [
+        *(attrs.evolve(base, written=(bad,), slips=("write_badly",)) for bad in builders),
+        *(attrs.evolve(base, bad_target=text, slips=("want_no_data",)) for text in filled(NO_DATA)),
+        *(attrs.evolve(base, bad_input=text, slips=("feed_no_data",)) for text in filled(NO_DATA)),
+    ]
+
+
 def list_no_builder(random: Random, program: Program) -> Program:
     at, one = _any_builder(random, program)
     # A method without its instance may be a bad builder besides, which only mypy would tell.

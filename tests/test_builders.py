@@ -13,9 +13,10 @@ import attrs
 import msgspec
 import pydantic
 import pytest
-from typing_extensions import Annotated, Literal, ParamSpec
+from typing_extensions import Annotated, Literal, ParamSpec, get_type_hints
 
 from polaris_dsl import Access, Builder, Context, DefinitionError, Executor, FileStore, WorkflowError, builder, workflow
+from polaris_dsl._infer import infer
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -105,7 +106,7 @@ def make_all(seed: Seed, /, *, before: Access[Made] = None, context: Context) ->
         (Quiet(3).make, "Quiet.make", 10),
         (Service(2).make_named, "made-by-name", 9),
         (Service.make_of_class, "Service.make_of_class", 7),
-        (Service(1).make_static, "make_static", 7),  # type: ignore[call-overload]  # mypy alone takes it for a method
+        (Service(1).make_static, "make_static", 7),
         (builder(Service(2)), "Service", 14),
         (builder(make, name="again"), "again", 7),
         (builder(Service(2).make), "Service.make", 9),
@@ -324,3 +325,41 @@ def test_what_annotated_says_besides_the_class_of_a_data_is_passed_over() -> Non
         return Made(seed.number)
 
     assert workflow(target=Made, inputs=Seed, builders=[make_noted]).run(Seed(3)).result() == Made(3)
+
+
+ONE = OfDataclass(1)
+
+
+def all_required(seed: Seed, extra: OfDataclass) -> Made:
+    raise NotImplementedError
+
+
+def one_default(seed: Seed, extra: OfDataclass = ONE) -> Made:
+    raise NotImplementedError
+
+
+def only_defaults(extra: OfDataclass = ONE, /, plain: Optional[Plain] = None) -> Made:
+    raise NotImplementedError
+
+
+def by_keyword(seed: Seed, *, extra: OfDataclass = ONE, plain: Plain) -> Made:
+    raise NotImplementedError
+
+
+def of_all_kinds(seed: Seed, /, named: OfNamedTuple, extra: OfDataclass = ONE, *, plain: Plain, **rest: Seed) -> Made:
+    raise NotImplementedError
+
+
+def with_context(seed: Seed, context: Context, last: Access[Made]) -> Optional[Made]:
+    raise NotImplementedError
+
+
+@pytest.mark.parametrize("function", [all_required, one_default, only_defaults, by_keyword, of_all_kinds, with_context])
+@pytest.mark.parametrize("annotations", ["texts", "classes"])
+def test_a_function_is_read_from_its_code_as_inspect_reads_it(
+    function: Callable[..., Any], annotations: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if annotations == "classes":
+        monkeypatch.setattr(function, "__annotations__", get_type_hints(function, include_extras=True))
+    plain, decorated = (infer(builder(one), local={}) for one in (function, logged(function)))
+    assert attrs.evolve(decorated, function=function) == plain

@@ -22,7 +22,18 @@ from hypothesis import HealthCheck, Phase, given, settings
 from polaris_dsl import WorkflowError
 from polaris_dsl.diagnostics import Diagnostic
 from tests.conftest import PROFILE
-from tests.rendered_workflows import SHOP, Program, Rendered, Take, Written, programs, rendered, shared_modules, smaller
+from tests.rendered_workflows import (
+    SHOP,
+    Program,
+    Rendered,
+    Take,
+    Written,
+    each_written_badly,
+    programs,
+    rendered,
+    shared_modules,
+    smaller,
+)
 from tests.typecheck_runner import CONFIG, Told, difference, lines_of, mypy, told_by
 
 pytest.importorskip("mypy", reason="the plugin needs mypy 2, which needs Python 3.10")
@@ -165,6 +176,12 @@ def judges_of_a_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Jud
     sys.path.remove(str(judges.folder))
     for name in [name for name in sys.modules if name.partition(".")[0] == SHOP]:
         del sys.modules[name]
+
+
+def test_whatever_is_no_data_is_told_alike(judges: Judges) -> None:
+    found = judges.judge(each_written_badly())
+    assert "\n\n".join(str(one) for one in found if one.difference) == ""
+    assert [str(one) for one in found if not one.codes and not one.program.written[0].extra] == []
 
 
 def test_mypy_and_the_run_time_tell_the_same_at_the_same_items(

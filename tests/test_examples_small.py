@@ -42,6 +42,20 @@ The next day, Mira rates it
 the wallet was charged 1 time(s)
 """
 
+HOOKS = """\
+ERROR run 'order-1' of shipping: complete after N s, raised HookFailed
+hook Audit raised OSError: the book is full
+  in built of builder ship, in run 'order-1'
+  it is strict: what was running has been committed; the next call of run('order-1') goes on
+built all the same: Shipped
+parcel of 19.90, approved by Mira
+timed: price, ship
+order-1: price built Priced
+order-1: paused
+order-1: complete
+order-1: complete
+"""
+
 
 def printed_by(example: str, folder: Path) -> str:
     done = subprocess.run(
@@ -59,6 +73,10 @@ def printed_by(example: str, folder: Path) -> str:
 
 def test_the_cab_ride_tells_its_story_and_charges_once(tmp_path: Path) -> None:
     assert printed_by("cab_ride.py", tmp_path) == CAB_RIDE
+
+
+def test_hooks_watch_and_a_strict_one_stops_the_run(tmp_path: Path) -> None:
+    assert re.sub(r"\d\.\d+ s", "N s", printed_by("hooks.py", tmp_path)) == HOOKS
 
 
 def test_the_home_page_is_complete(tmp_path: Path) -> None:

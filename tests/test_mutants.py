@@ -22,14 +22,16 @@ Mutant = Tuple[str, str, str, str]
 
 RUNS = "tests/test_confluence.py tests/test_semantics.py tests/test_executor.py"
 STRAIGHT = "tests/test_one_shot.py -k 'not ten_thousand and not random'"
+EXPRESS = "tests/test_express.py"
+GROUPS = "tests/test_groups.py"
 GRAPHS = "tests/test_analyze_oracle.py"
 
 OF_A_RUN: List[Mutant] = [
     (
         "a call is never made again",
         "_state.py",
-        "return self.finished[call] != self.versions(call)",
-        "return self.finished[call] is None",
+        "return finished is None or finished != spec.versions_of(self.version)",
+        "return finished is None",
     ),
     ("nothing is withdrawn", "_state.py", "self._withdraw(before, call)", "self.rested = None"),
     (
@@ -41,35 +43,40 @@ OF_A_RUN: List[Mutant] = [
     (
         "a product is withdrawn although another builder made the present one",
         "_state.py",
-        "datum is not None and datum.maker == maker",
-        "datum is not None",
+        "if self.version[slot] and self.maker[slot] == maker:",
+        "if self.version[slot]:",
     ),
-    ("equal data gets a new version", "_execution.py", "self._bodies.same(present.body, body)", "not body"),
+    (
+        "equal data gets a new version",
+        "_execution.py",
+        "self._bodies.same(state.body[slot], body)",
+        "not body",
+    ),
     (
         "fed data that is there already is not replaced",
         "_executor.py",
-        "not self._bodies.same(present.body, body)",
-        "not body",
+        "state.version[slot] and self._bodies.same(state.body[slot], body)",
+        "state.version[slot]",
     ),
     (
         "optionals do not trigger",
         "_plan.py",
-        "waits_for=tuple(slots[key] for key in spec.waits_for)",
-        "waits_for=tuple(slots[key] for key in spec.consumes)",
+        "waits_for=tuple([slots[key] for key in spec.waits_for])",
+        "waits_for=tuple([slots[key] for key in spec.consumes])",
     ),
     (
         "accesses trigger",
         "_plan.py",
-        "waits_for=tuple(slots[key] for key in spec.waits_for)",
-        "waits_for=tuple(slots[key] for key in spec.takes)",
+        "waits_for=tuple([slots[key] for key in spec.waits_for])",
+        "waits_for=tuple([slots[key] for key in spec.takes])",
     ),
     (
         "optionals do not order",
-        "_plan.py",
-        "for key in spec.waits_for for p in producers.get(key, ())",
-        "for key in spec.consumes for p in producers.get(key, ())",
+        "_survey.py",
+        "for data in spec.waits_for for maker",
+        "for data in spec.consumes for maker",
     ),
-    ("a builder does not wait for what is upstream", "_wave.py", "self._waiting[follower] += 1", "pass"),
+    ("a builder does not wait for what is upstream", "_wave.py", "waiting[follower] += 1", "pass"),
     (
         "what follows a failure runs",
         "_wave.py",
@@ -118,8 +125,8 @@ OF_A_GRAPH: List[Mutant] = [
     ("what follows from a cycle is told too", "_analyze.py", "*absent, *looped}", "*absent}"),
     ("joins off the way are not judged", "_worlds.py", "asked.extend(_joins(builders, order, given=given))", "pass"),
     ("a loop that is not the shortest", "_cycles.py", "best = loop or best", "best = best or loop"),
-    ("a duplicate is judged twice", "_survey.py", "if same_everywhere(spec) in seen:", "if spec is None:"),
-    ("an unused input is not told", "_analyze.py", "if data not in taken:", "if data is None:"),
+    ("a duplicate is judged twice", "_survey.py", "if spec in seen:", "if spec is None:"),
+    ("an unused input is not told", "_analyze.py", "if data not in taken]", "if data is None]"),
     (
         "a second producer is no ambiguity",
         "_analyze.py",
@@ -139,13 +146,152 @@ OF_STRAIGHT_CODE: List[Mutant] = [
     ("the call behind the one that failed is blamed", "_straight.py", "return call, tuple", "return call + 1, tuple"),
     ("what was called is called again", "_one_shot.py", "known = self._known(values, before=at)", "known = {}"),
     ("a default does not stand in", "_straight.py", "if argument.default is not None:", "if argument.slot < 0:"),
-    ("it goes straight though an input is absent", "_one_shot.py", "elif self._needed <= fed.keys():", "else:"),
+    ("it goes straight though an input is absent", "_straight.py", "fed and self._needed <= fed.keys()", "fed"),
+]
+
+OF_THE_CORE: List[Tuple[Mutant, str]] = [
+    (
+        (
+            "what others commit while a run goes straight is lost",
+            "stores/_memory.py",
+            "self.lines.extend(self.foreign)",
+            "self.memo = None",
+        ),
+        EXPRESS,
+    ),
+    (
+        (
+            "straight code takes the version of an input for that of a product",
+            "_straight.py",
+            "self._lines_of[slot] = line",
+            'self._lines_of[slot] = "2"',
+        ),
+        EXPRESS,
+    ),
+    (
+        (
+            "straight code gives a product of several the version of what came before",
+            "_straight.py",
+            "is None else {line}",
+            "is None else {line} - 1",
+        ),
+        EXPRESS,
+    ),
+    (
+        (
+            "straight code says that an absent input was fed",
+            "_straight.py",
+            'self._line_is(slot, "2", "    ", sure=slot in self._sure)',
+            'self._line_is(slot, "2", "    ", sure=True)',
+        ),
+        EXPRESS,
+    ),
+    (
+        (
+            "what was built on the straight way is not shown",
+            "_execution.py",
+            "enumerate(self._state.maker) if maker != FED)",
+            "enumerate(self._state.maker) if maker < FED)",
+        ),
+        EXPRESS,
+    ),
+    (
+        (
+            "what ended the straight way is called once more",
+            "_execution.py",
+            "for (number, versions), outcome in known.items():",
+            "for (number, versions), outcome in ():",
+        ),
+        EXPRESS,
+    ),
+    (
+        (
+            "what follows what ended the straight way is forgotten",
+            "_execution.py",
+            "self._state.touched.update(self._calls[number].followers)",
+            "pass",
+        ),
+        EXPRESS,
+    ),
+    (
+        (
+            "a run is gone straight through though it has begun",
+            "_executor.py",
+            "        if lane:\n            return None",
+            "        lane.lines.clear()",
+        ),
+        EXPRESS,
+    ),
+    (
+        (
+            "a wide workflow goes straight with many workers",
+            "_express.py",
+            "return all(at in call",
+            "return any(at in call",
+        ),
+        EXPRESS,
+    ),
+    (
+        (
+            "a group commit acknowledges what was not written",
+            "_execution.py",
+            "drafts = [ended.draft for ended in batch if",
+            "drafts = [ended.draft for ended in batch[:1] if",
+        ),
+        GROUPS,
+    ),
+    (
+        (
+            "a group commit that fails is told to nobody",
+            "_execution.py",
+            "            self._broken = self._broken or error\n            for",
+            "            for",
+        ),
+        GROUPS,
+    ),
+    (
+        (
+            "touched calls are forgotten",
+            "_execution.py",
+            "state.touched.update(self._wave.left())",
+            "list(self._wave.left())",
+        ),
+        RUNS,
+    ),
+    (
+        (
+            "the caller is not woken for what a helper leaves",
+            "_execution.py",
+            "            self._caller_waits = False\n            self._changed.notify()\n",
+            "            self._caller_waits = False\n",
+        ),
+        GROUPS,
+    ),
+    (
+        (
+            "nobody is asked for help",
+            "_execution.py",
+            "        if alone:\n            self._call_for_help()",
+            "        self._asked -= bool(alone)",
+        ),
+        GROUPS,
+    ),
+    (
+        (
+            "a helper that leaves is not counted as free",
+            "_execution.py",
+            "self._free_helpers += helper",
+            "self._free_helpers += 0",
+        ),
+        GROUPS,
+    ),
 ]
 
 CASES = [
     *((mutant, RUNS) for mutant in OF_A_RUN),
     *((mutant, GRAPHS) for mutant in OF_A_GRAPH),
     *((mutant, STRAIGHT) for mutant in OF_STRAIGHT_CODE),
+    *OF_THE_CORE,
 ]
 
 
@@ -174,7 +320,7 @@ def test_every_mutant_changes_text_that_is_there(mutant: Mutant, tests: str) -> 
 
 
 @pytest.mark.skipif(os.environ.get("POLARIS_MUTANTS") != "1", reason="slow: set POLARIS_MUTANTS=1")
-@pytest.mark.parametrize("tests", [RUNS, GRAPHS, STRAIGHT])
+@pytest.mark.parametrize("tests", [RUNS, GRAPHS, STRAIGHT, EXPRESS, GROUPS])
 def test_without_a_mutation_the_properties_hold(project: Path, tests: str) -> None:
     done = properties(project, tests)
     assert done.returncode == 0, done.stdout

@@ -7,6 +7,7 @@ import importlib.util
 import os
 import re
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 from typing import Dict, Iterable, Iterator, List, Mapping, Sequence, Set, Tuple
@@ -412,7 +413,6 @@ flag = bool(pay)
 a_list = [tokenize, pay]
 table = {"a": pay, "b": pay_order}
 same = {"a": pay, "b": pay}
-function: Callable[[Token], Paid] = pay
 any_: Any = pay
 object_: object = pay
 dots: Builder[..., Paid] = pay
@@ -438,9 +438,6 @@ UNKNOWN: Dict[str, str] = {
     "builders=[any_]": "which builder this is shows only when the program runs: its type is Any",
     "builders=[foreign]": "which builder this is shows only when the program runs: its type is Any",
     "builders=[object_]": "which builder this is shows only when the program runs: its type is object",
-    "builders=[function]": (
-        "which builder this is shows only when the program runs: its type is Callable[[Token], Paid]"
-    ),
     "builders=[protocol]": "which builder this is shows only when the program runs: its type is Payer",
     "builders=[union]": (
         "which builder this is shows only when the program runs: "
@@ -784,6 +781,23 @@ def test_the_daemon_follows_edits_of_only_the_builder(tmp_path: Path, cache: Pat
         told(*daemon, "stop")
 
 
+def test_the_daemon_says_what_is_unknown_if_it_is_started_before_it_is_asked(tmp_path: Path, cache: Path) -> None:
+    configure(tmp_path)  # `dmypy run` compares options before it has loaded plugins, and crashes on codes of theirs
+    write(tmp_path, {"data": DATA, "pays": PAY, "flow": FLOW.replace("[pays.pay]", "list((pays.pay,))")})
+    daemon = [f"--status-file={tmp_path / 'status.json'}"]
+
+    def told(*arguments: str) -> Sequence[Found]:
+        return in_a_process_of_its_own(tmp_path, *daemon, *arguments, cache=cache, module="mypy.dmypy")
+
+    try:
+        assert told("start", "--", "--config-file=mypy.ini") == ()
+        assert errors_of(told("check", "data.py", "pays.py", "flow.py")) == {"flow.py": [(8, "polaris-unchecked")]}
+        write(tmp_path, {"flow": FLOW})
+        assert errors_of(told("check", "data.py", "pays.py", "flow.py")) == {"flow.py": MISSING}
+    finally:
+        told("stop")
+
+
 BROKEN = """
 from polaris_dsl.mypy import plugin as plugin
 import polaris_dsl.mypy._decorators as decorators
@@ -816,6 +830,60 @@ def test_an_internal_failure_is_one_note_that_says_what_to_report_and_hides_no_o
         tmp_path, "--show-traceback", "--no-incremental", *arguments, cache=cache, python=sys.executable
     )
     assert "Traceback (most recent call last)" in printed
+
+
+UNLOADABLE = """
+import sys
+from polaris_dsl.mypy import plugin as plugin
+sys.modules["polaris_dsl.mypy._workflows"] = None
+"""
+
+
+def test_a_part_of_the_plugin_that_cannot_be_loaded_is_an_internal_failure_like_any_other(
+    tmp_path: Path, cache: Path
+) -> None:
+    configure(tmp_path, plugin="unloadable.py")
+    write(tmp_path, {"data": DATA, "pays": PAY, "flow": FLOW + "text: str = 3\n", "unloadable": UNLOADABLE})
+    arguments = ["--config-file=mypy.ini", f"--cache-dir={tmp_path / 'cache'}", "data.py", "pays.py", "flow.py"]
+    note, error = in_a_process_of_its_own(tmp_path, *arguments, cache=cache)
+    assert (note.file, note.line, note.code) == ("flow.py", 8, "note")
+    assert note.text.startswith("polaris: internal error, so this is not checked: ModuleNotFoundError: ")
+    assert (error.line, error.code) == (9, "assignment")
+
+
+NOTHING_CHANGED = """
+import sys
+from mypy import api
+
+printed, failed, status = api.run(sys.argv[1:])
+assert not failed, failed
+print(printed, *sorted(name for name in sys.modules if name.startswith(("polaris_dsl", "attr"))))
+"""
+
+
+def test_a_run_that_finds_nothing_changed_loads_next_to_nothing(tmp_path: Path, cache: Path) -> None:
+    configure(tmp_path)
+    write(tmp_path, {"data": DATA, "pays": PAY, "flow": FLOW, "run": NOTHING_CHANGED})
+    arguments = ["--config-file=mypy.ini", f"--cache-dir={tmp_path / 'cache'}", "data.py", "pays.py"]
+
+    def loaded() -> Set[str]:
+        environment = {**os.environ, "PYTHONPATH": str(ROOT), "MYPYPATH": str(ROOT)}
+        done = subprocess.run(
+            [sys.executable, "run.py", *arguments],
+            cwd=str(tmp_path),
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        return {name for name in done.stdout.split() if "." in name or name == "attr"}
+
+    assert {"polaris_dsl.mypy._decorators", "polaris_dsl._graph", "attr"} <= loaded()
+    package = ("_codes", "_failsoft", "_plugin")
+    assert loaded() == {
+        *("polaris_dsl._catalogue", "polaris_dsl._lazy", "polaris_dsl.mypy"),
+        *(f"polaris_dsl.mypy.{name}" for name in package),
+    }
 
 
 def test_results_of_another_version_of_the_analyzer_or_of_the_plugin_are_stale(

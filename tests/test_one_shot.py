@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from typing_extensions import Literal
 
 from polaris_dsl import Access, Builder, BuilderError, Context, Run, Status, Workflow, builder, workflow
-from polaris_dsl._one_shot import PAYS_AT, OneShot
-from polaris_dsl._straight import straight
+from polaris_dsl._one_shot import OneShot
+from polaris_dsl._straight import PAYS_AT, straight
 from tests.random_workflows import INPUTS, PRODUCTS, RandomWorkflow, Shape, moves, random_workflows
 from tests.test_confluence import examples
 
@@ -62,7 +62,8 @@ class Watched:
         flow = case.flow
         make = cast("Callable[..., Workflow[object, object]]", workflow)
         builders = [self._builder(shape) for shape in flow.shapes]
-        self.plan = make(target=Union[flow.target], inputs=Union[flow.inputs], builders=builders)._plan
+        self.flow = make(target=Union[flow.target], inputs=Union[flow.inputs], builders=builders)
+        self.plan = self.flow._plan
 
     def _builder(self, shape: Shape) -> Builder[..., object]:
         namespace: Dict[str, object] = {data.__name__: data for data in (*INPUTS, *PRODUCTS)}
@@ -94,7 +95,7 @@ def outcome(watched: Watched, *, compiled: bool) -> Tuple[object, ...]:
     """Return all that a user can see of one run, and the calls that it made."""
     shot = OneShot(watched.plan)
     if compiled:
-        shot._straight = straight(watched.plan)
+        shot._compiled.code = straight(watched.plan)
     try:
         run: object = shot.run(watched.case.data)
         failures = []
@@ -112,7 +113,9 @@ def test_straight_code_shows_and_calls_what_the_careful_way_does(case):
 
 def goes_straight(case: Case) -> bool:
     shot = OneShot(Watched(case).plan)
-    return straight(shot._plan) is not None and shot._needed <= {shot._plan.slots[type(one)] for one in case.data}
+    return straight(shot._plan) is not None and shot._compiled._needed <= {
+        shot._plan.slots[type(one)] for one in case.data
+    }
 
 
 FEATURES: Mapping[str, Callable[[Case], bool]] = {
@@ -172,13 +175,13 @@ def data_named(name: str) -> type:
 def warm(flow: Workflow[Any, Any], data: object) -> None:
     for _ in range(PAYS_AT):
         flow.run(data)
-    assert flow._one_shot._straight is not None
+    assert flow._one_shot._compiled.code is not None
 
 
 def test_a_workflow_is_compiled_once_it_is_run_often() -> None:
     flow = workflow(target=Shipped, inputs=Order, builders=[ship, charge])
     flow.run(Order(1))
-    assert flow._one_shot._straight is None
+    assert flow._one_shot._compiled.code is None
     warm(flow, Order(1))
     assert flow.run(Order(2)).result() == Shipped(2)
     assert flow.run().missing == (Order,)
@@ -264,7 +267,7 @@ def test_what_straight_code_cannot_do_takes_the_careful_way() -> None:
     for flow in flows:
         for _ in range(PAYS_AT + 1):
             assert flow.run(Order(31)).result() == Shipped(32 if flow is not flows[1] else 31)
-        assert flow._one_shot._straight is None
+        assert flow._one_shot._compiled.code is None
 
 
 def test_a_chain_of_ten_thousand_builders_runs_before_and_after_it_is_compiled() -> None:
@@ -281,5 +284,5 @@ def test_a_chain_of_ten_thousand_builders_runs_before_and_after_it_is_compiled()
         target=cast(Any, classes[-1]), inputs=classes[0], builders=[give(number) for number in range(10_000)]
     )
     assert flow.run(classes[0]()).status is Status.COMPLETE
-    flow._one_shot._straight = straight(flow._plan)
+    flow._one_shot._compiled.code = straight(flow._plan)
     assert flow.run(classes[0]()).status is Status.COMPLETE

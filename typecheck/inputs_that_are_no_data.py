@@ -4,7 +4,7 @@ import abc
 import datetime
 from typing import Dict, NewType, Union
 
-from polaris_dsl import builder, workflow
+from polaris_dsl import Access, builder, workflow
 from typecheck.shop.data import Order, Otp, Paid
 
 OrderId = NewType("OrderId", str)
@@ -46,3 +46,8 @@ workflow(target=Paid, inputs=[Order, Otp], builders=[pay])
 # N: help: write inputs=Order | Otp
 # E: polaris-unused-input: no listed builder takes the input Otp
 # N: help: remove it (inputs=Order), or list the builder that takes it
+workflow(target=Paid, inputs=[Access[Order]], builders=[pay])  # E: misc
+# E: polaris-bad-input: the input Access[Order] is how a parameter reads a data
+# N: help: write the class itself, or Access[...] of it as a parameter
+# E: polaris-bad-input: inputs= takes a class or a union of classes, not a list
+# N: help: write inputs=Access[Order]

@@ -14,6 +14,9 @@ def charge(order: Order, fee: int) -> Paid:
     return Paid(order.cents + fee)
 
 
+by_another_name = undecorated
+
+
 class Bank:
     @builder
     def pay(self, order: Order) -> Paid:
@@ -54,5 +57,17 @@ workflow(
     builders=[
         Bank.pay,  # E: polaris-bad-builder: pay: it is a method without its instance
         # N: help: list the bound method of an instance: instance.method
+    ],
+)
+
+workflow(
+    target=Paid,
+    inputs=Order,
+    builders=[
+        by_another_name,  # E: list-item
+        # E: polaris-unchecked: which builder this is shows only when the program runs: its type is Callable[[Order],
+        #    Paid]
+        # R: polaris-bad-builder: undecorated is not a builder: it is not decorated
+        # N: help: write @builder above undecorated
     ],
 )

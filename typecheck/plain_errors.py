@@ -2,7 +2,8 @@
 
 from typing import NamedTuple, Optional
 
-from polaris_dsl import Access, Executor, builder, workflow
+from polaris_dsl import Access, Executor, Hook, builder, workflow
+from polaris_dsl.hooks import DataBuilt
 
 
 class Order(NamedTuple):
@@ -35,6 +36,10 @@ class Bank:
     @builder
     def pay(self, token: Token) -> Paid:
         return Paid(1)
+
+    @builder
+    def refund(paid: Paid) -> Otp:  # noqa: N805  # E[pyrefly, pyright, zuban]: mypy and ty ask less of decorated ones
+        return Otp("")
 
 
 def undecorated(order: Order) -> Token:
@@ -82,3 +87,12 @@ paid: Paid = tokenize(Order("1"))  # E: assignment
 # One builder can stand in for another only if it is a builder.
 payment.replace({tokenize: undecorated})  # E: dict-item
 optional: Optional[int] = payment.name  # E: assignment
+
+
+# Events are read and not written, and a hook is an instance.
+class Audit(Hook):
+    def built(self, event: DataBuilt, /) -> None:
+        event.took_s = 0.0  # E: misc
+
+
+hook: Hook = Audit  # E: assignment

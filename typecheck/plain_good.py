@@ -48,6 +48,16 @@ class Books:
     def invoice(self, paid: Paid, order: Order) -> Optional[Invoice]:
         return Invoice(paid.cents)
 
+    @builder
+    @staticmethod
+    def numbered(invoice: Invoice) -> Otp:
+        return Otp(str(invoice.number))
+
+    @builder
+    @staticmethod
+    def first() -> Order:
+        return Order("1")
+
 
 class Stamp:
     def __call__(self, invoice: Invoice) -> Declined:
@@ -61,6 +71,9 @@ stamp = builder(Stamp())
 assert_type(tokenize(Order("1"), salt=Otp("2")), Token)
 assert_type(books.invoice(Paid(1), order=Order("1")), Optional[Invoice])
 assert_type(stamp(Invoice(1)), Declined)
+assert_type(books.numbered(Invoice(1)), Otp)
+assert_type(Books.numbered(Invoice(1)), Otp)
+assert_type(books.first(), Order)
 bound: Builder[[Paid, Order], Optional[Invoice]] = books.invoice  # E[pyrefly, ty, zuban]: P is invariant to them
 
 # Target and inputs are inferred: from classes, from unions however they are written, from no inputs at all.
@@ -70,6 +83,8 @@ either = workflow(target=Union[Paid, Declined], inputs=Union[Order, Otp], builde
 assert_type(either, Workflow[Union[Paid, Declined], Union[Order, Otp]])
 single = workflow(target=Token, inputs=Order, builders=[tokenize])
 assert_type(single, Workflow[Token, Order])
+static = workflow(target=Otp, inputs=Invoice, builders=[books.numbered])
+assert_type(static, Workflow[Otp, Invoice])
 
 # A run in memory.
 assert_type(payment.run(Order("1"), Otp("2")), Run[Paid])

@@ -2,10 +2,11 @@
 
 from typing import Any, List, NewType, Optional, Protocol, TypedDict
 
-from polaris_dsl import Context, builder, workflow
+from polaris_dsl import Access, Context, builder, workflow
 from typecheck.shop.data import Declined, Order, Paid
 
 Number = NewType("Number", int)
+LastPaid = Access[Paid]
 
 
 class Receipt(TypedDict):
@@ -58,3 +59,9 @@ workflow(target=Declined | None, inputs=Order, builders=[pay])
 # E: polaris-no-producer: no listed builder produces the target Declined
 # N: path: Declined
 # N: help: list a builder that returns Declined
+workflow(target=LastPaid, inputs=Order, builders=[pay])
+# E: polaris-bad-target: the target Access[Paid] is how a parameter reads a data
+# N: help: write the class itself, or Access[...] of it as a parameter
+workflow(target=Access[Paid], inputs=Order, builders=[pay])  # E: misc
+# E: polaris-bad-target: the target Access[Paid] is how a parameter reads a data
+# N: help: write the class itself, or Access[...] of it as a parameter

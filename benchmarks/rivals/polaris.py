@@ -6,12 +6,13 @@ import sys
 from functools import reduce
 from itertools import count
 from operator import or_
-from typing import Callable
+from typing import Callable, Sequence
 
 from graphs import Written
 from rivals.serve import serve
 
-from polaris_dsl import Executor, Workflow, builder, workflow
+from polaris_dsl import Executor, Hook, Workflow, builder, workflow
+from polaris_dsl.hooks import BuilderStarted, DataBuilt
 
 
 def defined(of: Written) -> Workflow[object, object]:
@@ -28,9 +29,20 @@ def in_memory(of: Written) -> Callable[..., object]:
     return lambda *data: run(*data).target
 
 
-def stored(of: Written, *, max_workers: int) -> Callable[..., object]:
+class Deaf(Hook):
+    """A hook that writes no method."""
+
+
+class Idle(Hook):
+    """A hook that is told of every builder, and does nothing."""
+
+    def builder_started(self, event: BuilderStarted, /) -> None: ...
+    def built(self, event: DataBuilt, /) -> None: ...
+
+
+def stored(of: Written, *, max_workers: int, hooks: Sequence[Hook] = ()) -> Callable[..., object]:
     """Each run under an id of its own, and deleted in the end, or the store would grow by all of them."""
-    executor = Executor(defined(of), max_workers=max_workers)
+    executor = Executor(defined(of), max_workers=max_workers, hooks=hooks)
     ids = map(str, count())
 
     def run(*data: object) -> object:
@@ -45,6 +57,8 @@ def stored(of: Written, *, max_workers: int) -> Callable[..., object]:
 MODES = {
     "run": in_memory,
     "executor": lambda of: stored(of, max_workers=1),
+    "deaf": lambda of: stored(of, max_workers=1, hooks=[Deaf()]),
+    "idle": lambda of: stored(of, max_workers=1, hooks=[Idle()]),
     "threads": lambda of: stored(of, max_workers=16),
 }
 

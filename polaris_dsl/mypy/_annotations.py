@@ -6,7 +6,8 @@ from typing import Dict, List, Optional, Tuple, Union
 from typing import Type as Type_
 
 import attrs
-from mypy.nodes import TypeInfo
+from mypy.expandtype import expand_type
+from mypy.nodes import Expression, IndexExpr, RefExpr, TypeAlias, TypeApplication, TypeInfo
 from mypy.types import (
     AnyType,
     CallableType,
@@ -52,15 +53,28 @@ def alternatives(type_: Type, /) -> Tuple[Type, ...]:
 
 def accessed(type_: Type, /) -> Optional[Type]:
     """Return the T of an `Access[T]`, also below other aliases and within an Optional, or None."""
-    while isinstance(type_, TypeAliasType) and type_.alias is not None:
+    if isinstance(type_, TypeAliasType) and type_.alias is not None:
         if type_.alias.fullname == _ACCESS:
             return type_.args[0]
-        type_ = type_.alias.target
+        inner = accessed(type_.alias.target)
+        given = {variable.id: argument for variable, argument in zip(type_.alias.alias_tvars, type_.args)}
+        return None if inner is None else expand_type(inner, given)
     for item in type_.items if isinstance(type_, UnionType) else ():
         inner = accessed(item)
         if inner is not None:
             return inner
     return None
+
+
+def written(expression: Expression, form: Type, /) -> Type:
+    """Return the type that an expression stands for, an `Access` as it is: its `form` is what mypy has made of it."""
+    s = expression.base if isinstance(expression, IndexExpr) else expression
+    applied = expression.analyzed if isinstance(expression, IndexExpr) else None
+    alias = s.node if isinstance(s, RefExpr) else None
+    if not isinstance(alias, TypeAlias):
+        return form
+    type_ = TypeAliasType(alias, applied.types if isinstance(applied, TypeApplication) else [])
+    return form if accessed(type_) is None else type_
 
 
 def told(type_: Type, /) -> str:

@@ -22,7 +22,7 @@ from mypy.types import (
 
 from polaris_dsl import _flaws
 from polaris_dsl._graph import Argument, Flaw
-from polaris_dsl.mypy._annotations import alternatives, info_of, refusal, told
+from polaris_dsl.mypy._annotations import alternatives, info_of, refusal, told, written
 from polaris_dsl.mypy._report import later
 from polaris_dsl.mypy._signatures import UNREAD, Data
 
@@ -60,7 +60,7 @@ class Arguments:
             self.answers[argument] = (type_, UninhabitedType())
             return ()
         if isinstance(type_, TypeType) and type_.is_type_form and not _unknown_any(form):
-            return self._union(argument, [type_.item])
+            return self._union(argument, [written(expression, type_.item)])
         if not isinstance(type_, (TypeType, AnyType)):
             del self.answers[argument]  # mypy tells that this is no class at all
         self.flaws.append((argument, "", UNREAD))
@@ -90,7 +90,7 @@ class Arguments:
         expression = self.given[argument]
         items = expression.items if isinstance(expression, (ListExpr, SetExpr, TupleExpr)) else []
         types = [get_proper_type(self._api.get_expression_type(item, self._form)) for item in items]
-        forms = [type_.item for type_ in types if isinstance(type_, TypeType)]
+        forms = [written(item, type_.item) for item, type_ in zip(items, types) if isinstance(type_, TypeType)]
         keys = self._union(argument, forms)
         flaw = _flaws.collected(argument, kind=kind, told=[told(form) for form in forms])
         self.flaws.append((argument, kind, flaw))

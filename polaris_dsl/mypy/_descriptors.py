@@ -19,6 +19,7 @@ from mypy.types import (
     TypeOfAny,
     TypeType,
     TypeVarLikeType,
+    UninhabitedType,
     get_proper_type,
 )
 
@@ -28,12 +29,12 @@ from polaris_dsl.mypy._signatures import without_first
 
 
 def bound(ctx: MethodSigContext, /) -> FunctionLike:
-    """Answer `Builder.__get__` with the builder that Python would make, in place of two overloads and an inference.
+    """Answer `Builder.__get__` with the builder that Python would make, in place of three overloads and an inference.
 
     mypy asks for each overload. The first of them is tried first, so it is given the answer.
     """
     if not isinstance(get_proper_type(ctx.default_signature.arg_types[0]), NoneType):
-        return ctx.default_signature
+        return _unless_self_is_missing(ctx)
     builder, facts = ctx.type, facts_of(ctx.type)
     if facts is None or not isinstance(builder, Instance):
         return ctx.default_signature
@@ -50,6 +51,15 @@ def bound(ctx: MethodSigContext, /) -> FunctionLike:
     if short is None:
         return ctx.default_signature
     return _answer(ctx, attach(short, _held(facts, holder), api=ctx.api))
+
+
+def _unless_self_is_missing(ctx: MethodSigContext) -> FunctionLike:
+    """Take the overload for static methods from what is none: there it would hide that `self` was forgotten."""
+    signature, facts = ctx.default_signature, facts_of(ctx.type)
+    info = info_of(get_proper_type(signature.arg_types[0]))
+    if facts is None or facts.kind != "function" or info is None or info.fullname != "builtins.object":
+        return signature
+    return signature.copy_modified(arg_types=[UninhabitedType(), *signature.arg_types[1:]])
 
 
 def method_of(expression: MemberExpr, /, *, api: CheckerPluginInterface) -> Optional[Facts]:

@@ -53,6 +53,8 @@ class Entry:
     """Whether its decorator has told what is wrong with it."""
     unknown: str = ""
     """What of it cannot be known before the program runs."""
+    plain: bool = False
+    """Whether mypy is to say that it is no builder: of a value of some Callable type nothing else is known."""
 
 
 class Items:
@@ -114,7 +116,8 @@ class Items:
             return self._builder(at, type_, label=label or f"builder {self._count}", certain=certain)
         refused = _refused(type_)
         if refused is None:
-            return self._unread(at, later("which builder this is", type_, api=self._api))
+            entry = self._unread(at, later("which builder this is", type_, api=self._api))
+            return attrs.evolve(entry, plain=isinstance(type_, FunctionLike))
         name, flaw = refused
         spec = BuilderSpec(name, flaw=_flaws.named(name, flaw), reads_known=False, product_known=False)
         return Entry(at, spec)

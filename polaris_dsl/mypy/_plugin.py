@@ -19,11 +19,11 @@ from mypy.plugin import (
 from mypy.types import FunctionLike
 from mypy.types import Type as MypyType
 
+from polaris_dsl.mypy._codes import CODES
 from polaris_dsl.mypy._failsoft import soft
-from polaris_dsl.mypy._report import CODES
 
 _ROOT = Path(__file__).parent.parent
-_JUDGES = ("_graph", "diagnostics", "_flaws", "_cycles", "_near", "_survey", "_worlds", "_analyze")
+_JUDGES = ("_catalogue", "_graph", "diagnostics", "_flaws", "_cycles", "_near", "_survey", "_worlds", "_analyze")
 """The modules whose change may change a verdict, besides those of this package."""
 
 
@@ -33,10 +33,7 @@ def plugin(_version: str, /) -> Type[Plugin]:
 
 
 class PolarisPlugin(Plugin):
-    """What mypy calls; a subclass because mypy demands one.
-
-    Hooks are loaded when the first of them is wanted: where nothing has changed, mypy wants none.
-    """
+    """What mypy calls; a subclass because mypy demands one."""
 
     codes = CODES
     """Loaded with the plugin, for then mypy reads which codes are enabled."""
@@ -50,32 +47,16 @@ class PolarisPlugin(Plugin):
         return self._digest
 
     def get_function_hook(self, fullname: str) -> Optional[Callable[[FunctionContext], MypyType]]:
-        if fullname == "polaris_dsl._builder.builder":
-            from polaris_dsl.mypy._decorators import built  # noqa: PLC0415  see the docstring of the class
-
-            return partial(soft, built, _returned)
-        return None
+        return partial(soft, _built, _returned) if fullname == "polaris_dsl._builder.builder" else None
 
     def get_function_signature_hook(self, fullname: str) -> Optional[Callable[[FunctionSigContext], FunctionLike]]:
-        if fullname == "polaris_dsl._workflow.workflow":
-            from polaris_dsl.mypy._workflows import checked  # noqa: PLC0415  see the docstring of the class
-
-            return partial(soft, checked, _signature)
-        return None
+        return partial(soft, _checked, _signature) if fullname == "polaris_dsl._workflow.workflow" else None
 
     def get_method_hook(self, fullname: str) -> Optional[Callable[[MethodContext], MypyType]]:
-        if fullname == "polaris_dsl._builder.Decorator.__call__":
-            from polaris_dsl.mypy._decorators import named  # noqa: PLC0415  see the docstring of the class
-
-            return partial(soft, named, _returned)
-        return None
+        return partial(soft, _named, _returned) if fullname == "polaris_dsl._builder.Decorator.__call__" else None
 
     def get_method_signature_hook(self, fullname: str) -> Optional[Callable[[MethodSigContext], FunctionLike]]:
-        if fullname == "polaris_dsl._builder.Builder.__get__":
-            from polaris_dsl.mypy._descriptors import bound  # noqa: PLC0415  see the docstring of the class
-
-            return partial(soft, bound, _signature)
-        return None
+        return partial(soft, _bound, _signature) if fullname == "polaris_dsl._builder.Builder.__get__" else None
 
 
 def _returned(ctx: Union[FunctionContext, MethodContext]) -> MypyType:
@@ -84,6 +65,36 @@ def _returned(ctx: Union[FunctionContext, MethodContext]) -> MypyType:
 
 def _signature(ctx: Union[FunctionSigContext, MethodSigContext]) -> FunctionLike:
     return ctx.default_signature
+
+
+# --- hooks: loaded when one is called, for where nothing has changed mypy calls none; a failure to load fails softly --
+
+
+def _built(ctx: FunctionContext) -> MypyType:
+    from polaris_dsl.mypy._decorators import built  # noqa: PLC0415
+
+    return built(ctx)
+
+
+def _named(ctx: MethodContext) -> MypyType:
+    from polaris_dsl.mypy._decorators import named  # noqa: PLC0415
+
+    return named(ctx)
+
+
+def _checked(ctx: FunctionSigContext) -> FunctionLike:
+    from polaris_dsl.mypy._workflows import checked  # noqa: PLC0415
+
+    return checked(ctx)
+
+
+def _bound(ctx: MethodSigContext) -> FunctionLike:
+    from polaris_dsl.mypy._descriptors import bound  # noqa: PLC0415
+
+    return bound(ctx)
+
+
+# --- caches ----------------------------------------------------------------------------------------------------------
 
 
 def _digest() -> str:

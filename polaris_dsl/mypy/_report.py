@@ -1,28 +1,16 @@
-"""Reports diagnostics as mypy errors, each with a code of its own below `polaris`."""
+"""Reports diagnostics as mypy errors."""
 
 from __future__ import annotations
 
-from typing import Dict, Optional
+from typing import Optional
 
-from mypy.errorcodes import ErrorCode
 from mypy.messages import format_type_bare
 from mypy.nodes import Context
 from mypy.plugin import CheckerPluginInterface
 from mypy.types import Type
 
-from polaris_dsl.diagnostics import CATALOGUE, Diagnostic, details
-
-_POLARIS = ErrorCode("polaris", "Check the workflows of Polaris", "Polaris")
-CODES: Dict[str, ErrorCode] = {
-    code: ErrorCode(f"polaris-{code}", meaning, "Polaris", sub_code_of=_POLARIS) for code, meaning in CATALOGUE.items()
-}
-_UNCHECKED = ErrorCode(
-    "polaris-unchecked",
-    "Say what of a workflow cannot be known before it runs",
-    "Polaris",
-    default_enabled=False,
-    sub_code_of=_POLARIS,
-)
+from polaris_dsl.diagnostics import Diagnostic, details
+from polaris_dsl.mypy._codes import CODES, UNCHECKED
 
 
 def report(found: Diagnostic, /, *, at: Context, origin: Optional[Context] = None, api: CheckerPluginInterface) -> None:
@@ -35,7 +23,7 @@ def report(found: Diagnostic, /, *, at: Context, origin: Optional[Context] = Non
 
 def report_unchecked(why: str, /, *, at: Context, origin: Context, api: CheckerPluginInterface) -> None:
     """Say what cannot be checked, to those who have enabled that."""
-    api.msg.fail(why, at, code=_UNCHECKED, origin_context=origin)
+    api.msg.fail(why, at, code=UNCHECKED, origin_context=origin)
 
 
 def later(what: str, type_: Type, /, *, api: CheckerPluginInterface) -> str:

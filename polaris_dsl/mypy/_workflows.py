@@ -44,7 +44,7 @@ def checked(ctx: FunctionSigContext, /) -> FunctionLike:
         flaws=tuple(arguments.flaws),
     )
     _report(graph, arguments, entries, call=call, api=api)
-    if not entries or any(entry.spec.flaw for entry in entries):  # told here, or taken for what it may be
+    if not entries or any(entry.spec.flaw and not entry.plain for entry in entries):  # told here, or is what it may be
         anything = api.named_generic_type("builtins.object", [])
         arguments.answers["builders"] = (anything, anything)
     return _answer(signature, arguments)

@@ -1,10 +1,6 @@
 """Where runs are saved."""
 
-from polaris_dsl.stores._file import FileStore
-from polaris_dsl.stores._lines import Built, Failed, Fed, Line, Put, Rested, Started
-from polaris_dsl.stores._memory import MemoryStore
-from polaris_dsl.stores._protocol import Inspectable, Journals, Store, Verified
-from polaris_dsl.stores._repair import Repaired
+from polaris_dsl import _lazy
 
 __all__ = [
     "Built",
@@ -22,3 +18,15 @@ __all__ = [
     "Store",
     "Verified",
 ]
+
+__getattr__, __dir__ = _lazy.exports(
+    __name__,
+    names={
+        "_file": ["FileStore"],
+        "_lines": ["Built", "Failed", "Fed", "Line", "Put", "Rested", "Started"],
+        "_memory": ["MemoryStore"],
+        "_protocol": ["Inspectable", "Verified"],
+        "_repair": ["Repaired"],
+        "_store": ["Journals", "Store"],
+    },
+)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Mapping, Tuple, Union
+import time
+from functools import lru_cache
+from typing import Callable, Mapping, Tuple, Union, cast
 
 import attrs
 
@@ -68,3 +70,24 @@ class Rested:
 
 
 Line = Union[Started, Fed, Built, Failed, Rested]
+
+Draft = Tuple[object, ...]
+"""A line that is not made before somebody reads it: what makes it of a time as text, when that was (seconds since the
+epoch), and what else that takes. A store that keeps lines in memory never makes most of them."""
+
+
+def written(draft: Draft, /) -> Line:
+    """Make the line of a draft."""
+    make, at_s, *facts = draft
+    return cast("Callable[..., Line]", make)(stamp(cast("float", at_s)), *facts)
+
+
+def stamp(at_s: float, /) -> str:
+    """Return a time (seconds since the epoch) as journals write it: in UTC, such as `2024-02-29T12:00:00.000Z`."""
+    second, millisecond = divmod(int(at_s * 1000), 1000)
+    return f"{_to_the_second(second)}.{millisecond:03}Z"
+
+
+@lru_cache(maxsize=1)  # most lines are written within the second of the one before
+def _to_the_second(second: int) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))

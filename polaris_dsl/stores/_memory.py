@@ -6,23 +6,12 @@ import os
 import platform
 import threading
 import time
-from contextlib import contextmanager
 from datetime import datetime, timezone
-from typing import Dict, Iterator, List, Optional, Sequence, Tuple
-
-import attrs
+from typing import ContextManager, Dict, Iterator, List, Optional, Sequence, Tuple, Union, cast
 
 from polaris_dsl.errors import RunLocked, UnknownRun
 from polaris_dsl.stores._checks import check_commit, check_run_id
-from polaris_dsl.stores._lines import Line
-
-
-@attrs.frozen
-class _Holder:
-    """Who holds a run, and since when."""
-
-    name: str
-    since: str
+from polaris_dsl.stores._lines import Draft, Line, written
 
 
 class MemoryStore:
@@ -41,14 +30,92 @@ class MemoryStore:
             return self._workflows.setdefault(workflow, MemoryJournals(workflow))
 
 
+class Lane:
+    """One journal, for whoever holds its run: takes drafts of lines, and keeps what was made of the lines last time.
+
+    A holder that goes straight puts lines behind `lines` itself, without a lock, for as long as `foreign` is empty:
+    what others commit meanwhile stands there, behind all lines, until the holder is through.
+
+    Attributes:
+        lines: the lines and drafts. They change under the lock, or by the holder that goes straight.
+        foreign: what others have committed while the holder goes straight.
+        memo: whatever the last holder left there, which goes with the run.
+    """
+
+    __slots__ = ("_lock", "_straight", "foreign", "lines", "memo")
+
+    def __init__(self, lock: ContextManager[object]) -> None:
+        self.memo: object = None
+        self.lines: List[Union[Line, Draft]] = []
+        self.foreign: List[Union[Line, Draft]] = []
+        self._lock = lock
+        self._straight = False
+
+    def go_straight(self, drafts: Sequence[Draft], /) -> bool:
+        """Begin the journal with these lines, and let the holder go straight; False if others have begun it."""
+        with self._lock:
+            if self.lines:
+                return False
+            self.lines.extend(drafts)
+            self._straight = True
+            return True
+
+    def through(self, drafts: Sequence[Draft], /) -> bool:
+        """End with these lines, unless others have committed something meanwhile; the holder is through either way."""
+        with self._lock:
+            self._straight = False
+            if not self.foreign:
+                self.lines.extend(drafts)
+                return True
+            self.lines.extend(self.foreign)
+            self.foreign.clear()
+            return False
+
+    def put(self, expected_n: int, drafts: Sequence[Draft], /) -> Sequence[Line]:
+        """Keep lines behind line `expected_n`; where others were faster, return what they have put there."""
+        with self._lock:
+            return self.append(expected_n, drafts)
+
+    def after(self, n: int, /) -> Tuple[Line, ...]:
+        """Return the lines that follow line `n`."""
+        with self._lock:
+            return self.read(n)
+
+    def read(self, n: int, /) -> Tuple[Line, ...]:
+        """Do the same for one who has the lock."""
+        for at in range(n, len(self.lines)):
+            line = self.lines[at]
+            if isinstance(line, tuple):
+                self.lines[at] = written(line)
+        return cast("Tuple[Line, ...]", (*self.lines[n:], *self.foreign[max(n - len(self.lines), 0) :]))
+
+    def append(self, expected_n: int, lines: Sequence[Union[Line, Draft]], /) -> Tuple[Line, ...]:
+        """Keep lines behind line `expected_n`, or return what follows it; for one who has the lock."""
+        if len(self) != expected_n:
+            return self.read(expected_n)
+        (self.foreign if self._straight else self.lines).extend(lines)
+        return ()
+
+    def __len__(self) -> int:
+        return len(self.lines) + len(self.foreign)
+
+
 class MemoryJournals:
     """The journals of one workflow. Safe to share between threads."""
 
     def __init__(self, workflow: str) -> None:
         self._workflow = workflow
-        self._runs: Dict[str, List[Line]] = {}
-        self._holders: Dict[str, _Holder] = {}
-        self._changed = threading.Condition()
+        self._runs: Dict[str, Lane] = {}
+        self._holders: Dict[str, Tuple[str, float]] = {}
+        """By run: the thread that holds it, and since when."""
+        self._lock = threading.Lock()
+        self._changed = threading.Condition(self._lock)
+        self._waiting = 0
+
+    def lane(self, run: str, /) -> Lane:
+        """Return the journal of a run that the caller holds, beginning it if there is none: empty, nobody sees it."""
+        with self._lock:
+            return self._runs.setdefault(run, Lane(self._lock))
 
     def load(self, run: str, /, *, after: int = 0) -> Tuple[Line, ...]:
         """Return the lines of a run that follow line `after`, in order.
@@ -58,8 +125,8 @@ class MemoryJournals:
             UnknownRun: there is no such run.
         """
         check_run_id(run)
-        with self._changed:
-            return tuple(self._known(run)[after:])
+        with self._lock:
+            return self._known(run).read(after)
 
     def append(self, run: str, expected_n: int, lines: Sequence[Line], /) -> Tuple[Line, ...]:
         """Keep `lines` behind line `expected_n`, or return what already follows it; an empty tuple when kept.
@@ -70,17 +137,13 @@ class MemoryJournals:
             ValueError: these lines can stand in no journal.
         """
         check_commit(run, workflow=self._workflow, expected_n=expected_n, lines=lines)
-        with self._changed:
-            kept = self._runs.setdefault(run, []) if expected_n == 0 else self._known(run)
+        with self._lock:
+            kept = self._known(run) if expected_n else self._runs.setdefault(run, Lane(self._lock))
             if len(kept) < expected_n:
                 raise UnknownRun(run, workflow=self._workflow)
-            if len(kept) == expected_n:
-                kept.extend(lines)
-                return ()
-            return tuple(kept[expected_n:])
+            return kept.append(expected_n, lines)
 
-    @contextmanager
-    def hold(self, run: str, /, *, wait_s: Optional[float] = None) -> Iterator[None]:
+    def hold(self, run: str, /, *, wait_s: Optional[float] = None) -> Held:
         """Hold the run lock, which no thread can take twice; waits up to `wait_s` seconds (None: without limit).
 
         Raises:
@@ -88,26 +151,40 @@ class MemoryJournals:
             RunLocked: another thread held it for all that time.
         """
         check_run_id(run)
+        return Held(self, run, wait_s)
+
+    def take(self, run: str, wait_s: Optional[float], /) -> None:
+        """Take the run lock: the way into `hold`."""
+        with self._lock:
+            if run in self._holders:
+                self._wait_for(run, wait_s)
+            self._holders[run] = (threading.current_thread().name, time.time())
+
+    def _wait_for(self, run: str, wait_s: Optional[float]) -> None:
         deadline = None if wait_s is None else time.monotonic() + wait_s
-        with self._changed:
+        self._waiting += 1
+        try:
             while run in self._holders:
                 left_s = None if deadline is None else deadline - time.monotonic()
                 if left_s is not None and left_s <= 0:
-                    holder = self._holders[run]
-                    raise RunLocked(run, holder=holder.name, since=holder.since)
+                    raise _locked(run, *self._holders[run])
                 self._changed.wait(left_s)
-            self._holders[run] = _this_thread()
-        try:
-            yield
         finally:
-            with self._changed:
-                del self._holders[run]
+            self._waiting -= 1
+
+    def let_go(self, run: str, /) -> None:
+        """Let the run lock go, and forget a run that was never begun."""
+        with self._lock:
+            del self._holders[run]
+            if self._waiting:
                 self._changed.notify_all()
+            if run in self._runs and not self._runs[run]:
+                del self._runs[run]
 
     def runs(self) -> Iterator[Tuple[str, Line]]:
         """Yield every run's id with its last line, in the order in which the runs began."""
-        with self._changed:
-            last = [(run, lines[-1]) for run, lines in self._runs.items()]
+        with self._lock:
+            last = [(run, lane.read(len(lane) - 1)[0]) for run, lane in self._runs.items() if lane]
         yield from last
 
     def delete(self, run: str, /) -> None:
@@ -118,19 +195,35 @@ class MemoryJournals:
             UnknownRun: there is no such run.
             RunLocked: it is held.
         """
-        with self.hold(run, wait_s=0), self._changed:
+        with self.hold(run, wait_s=0), self._lock:
             self._known(run)
             del self._runs[run]
 
-    def _known(self, run: str) -> List[Line]:
-        try:
-            return self._runs[run]
-        except KeyError:
-            raise UnknownRun(run, workflow=self._workflow) from None
+    def _known(self, run: str) -> Lane:
+        lane = self._runs.get(run)
+        if not lane:
+            raise UnknownRun(run, workflow=self._workflow)
+        return lane
 
 
-def _this_thread() -> _Holder:
-    return _Holder(
-        f"thread {threading.current_thread().name} of process {os.getpid()} on host {platform.node()}",
-        datetime.now(timezone.utc).isoformat(timespec="seconds").replace("+00:00", "Z"),
-    )
+class Held:
+    """The run lock of a run, as a context manager that is entered once."""
+
+    __slots__ = ("_journals", "_run", "_wait_s")
+
+    def __init__(self, journals: MemoryJournals, run: str, wait_s: Optional[float]) -> None:
+        self._journals = journals
+        self._run = run
+        self._wait_s = wait_s
+
+    def __enter__(self) -> None:
+        self._journals.take(self._run, self._wait_s)
+
+    def __exit__(self, *ended: object) -> None:
+        self._journals.let_go(self._run)
+
+
+def _locked(run: str, thread: str, since_s: float) -> RunLocked:
+    holder = f"thread {thread} of process {os.getpid()} on host {platform.node()}"
+    since = datetime.fromtimestamp(since_s, timezone.utc).isoformat(timespec="seconds").replace("+00:00", "Z")
+    return RunLocked(run, holder=holder, since=since)

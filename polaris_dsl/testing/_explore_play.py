@@ -106,7 +106,7 @@ class Player:
                 failure = self._call(scene, ())
         return Played(
             events=tuple(scene.events),
-            ended={slot: datum.body for slot, datum in enumerate(scene.state.present) if datum is not None},
+            ended={slot: scene.state.body[slot] for slot, version in enumerate(scene.state.version) if version},
             commits=tuple(scene.commits),
             turns=scene.turns,
             failure=failure,
@@ -252,13 +252,13 @@ class Scene:
         The real one is made of versions, and so of the order in which inputs came. This one is made of what the builder
         is given; of a data that may hold anything, of how it was made.
         """
-        call = self._plan.calls[number]
+        call, state = self._plan.calls[number], self.state
         facts: List[object] = [call.name]
         for slot in call.waits_for:
-            datum = self.state.present[slot]
-            if datum is not None:
-                varies = slot in self._loose and datum.maker != FED
-                facts.append([slot, self._origins.get(slot, datum.body) if varies else datum.body])
+            if state.version[slot]:
+                body = state.body[slot]
+                varies = slot in self._loose and state.maker[slot] != FED
+                facts.append([slot, self._origins.get(slot, body) if varies else body])
         return hashlib.blake2b(json.dumps(facts).encode(), digest_size=16).hexdigest()
 
     def _texts(self, builder: str, positional: Sequence[object], keyword: Mapping[str, object]) -> Dict[str, str]:
@@ -306,7 +306,9 @@ class _Stage:
     def submit(self, act: Callable[..., object], /, *args: object) -> Future[object]:
         """Lend a thread that has not begun yet: the story says when, and in which builder's place."""
         self.scene.others = partial(act, *args)  # one of them does all that is due
-        return Future()
+        nobody: Future[object] = Future()
+        nobody.cancel()  # so that the next is offered too
+        return nobody
 
     def perform(self, builder: str, /, *positional: object, **keyword: object) -> object:
         return self.scene.perform(builder, positional, keyword)
