@@ -70,20 +70,24 @@ class Parts:
         kind = type(was)
         names = self._names_of(kind)
         held: Dict[str, object] = was.__dict__ if kind.__dictoffset__ else {}
-        if held:
-            other = now.__dict__
-            if len(other) != len(held):
-                return False
-            for name, part in held.items():
-                if name not in other or not self._surely_same(part, other[name]):
-                    return False
+        if held and not self._held_surely_same(held, now.__dict__):
+            return False
         try:
             for name in names:
-                if not self._surely_same(getattr(was, name), getattr(now, name)):
+                part, other = getattr(was, name), getattr(now, name)
+                if type(part) is not str or type(other) is not str:  # as most are
+                    if not self._surely_same(part, other):
+                        return False
+                elif part != other:
                     return False
         except AttributeError:  # a slot that was never filled
             return False
         return bool(names or held)
+
+    def _held_surely_same(self, was: Dict[str, object], now: Dict[str, object]) -> bool:
+        if len(now) != len(was):
+            return False
+        return all(name in now and self._surely_same(part, now[name]) for name, part in was.items())
 
     def _shape(self, value: Any) -> Shape:  # noqa: ANN401  any value at all
         kind = type(value)
