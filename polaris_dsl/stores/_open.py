@@ -16,7 +16,7 @@ from polaris_dsl.errors import CommitUnknown, CorruptJournal, NotWritten, Unknow
 from polaris_dsl.stores._disk import Descriptors, Disk
 from polaris_dsl.stores._journal import start, write
 from polaris_dsl.stores._lines import Line, Rested, Started
-from polaris_dsl.stores._locks import Holder, Locks
+from polaris_dsl.stores._locks import Locks, take_run
 from polaris_dsl.stores._paths import Folder
 from polaris_dsl.stores._scan import Scan, scan
 
@@ -117,13 +117,13 @@ class OpenJournal:
         """Hold the append lock, as a context. Raises `OSError` if there is no lock to be had."""
         return self._append_lock
 
-    def take_run(self) -> bool:
-        """Take the run lock, without waiting; False if another has it."""
-        return self.ground.locks.take_run(self.fd, self.address.path)
+    def take_run(self, *, wait_s: Optional[float]) -> None:
+        """Take the run lock, waiting for it up to `wait_s` seconds (None: without limit).
 
-    def holder(self) -> Optional[Holder]:
-        """Return who has the run lock; None if it is free by now."""
-        return self.ground.locks.holder(self.fd, self.address.path)
+        Raises:
+            RunLocked: another held it for all that time.
+        """
+        take_run(self.ground.locks, self.fd, self.address.path, run=self.address.run, wait_s=wait_s)
 
     def in_place(self) -> bool:
         """Return whether this is still the file that the path names: what is locked may have been removed meanwhile."""
