@@ -17,6 +17,7 @@ from polaris_dsl.errors import (
     CorruptJournal,
     DefinitionError,
     RunLocked,
+    StoreError,
     UnknownRun,
     UnsafeStore,
     WrongWorkflow,
@@ -140,6 +141,32 @@ def test_a_workflow_of_any_fit_name_is_kept(name, store):
     journals = store.open(name)
     journals.append(RUN, 0, [started(flow=name)])
     assert journals.load(RUN) == (started(flow=name),)
+
+
+def test_a_pipe_in_place_of_a_journal_is_refused_and_keeps_nobody_waiting(store, journals, tmp_path):
+    begin(journals)
+    path = path_of(tmp_path)
+    path.unlink()
+    os.mkfifo(path)
+
+    def hold() -> None:
+        with journals.hold(RUN):
+            pass
+
+    calls: List[Callable[[], object]] = [
+        hold,
+        lambda: journals.load(RUN),
+        lambda: journals.append(RUN, 4, [fed()]),
+        lambda: journals.append(RUN, 0, [started()]),
+        lambda: journals.delete(RUN),
+        lambda: list(journals.runs()),
+        lambda: store.repair(RUN),
+    ]
+    for call in calls:
+        with pytest.raises(StoreError):
+            call()
+    assert path.is_fifo()
+    assert [found.problem is None for found in store.verify(FLOW)] == [False]
 
 
 def test_a_symbolic_link_in_place_of_a_journal_is_refused(store, journals, tmp_path):
