@@ -7,6 +7,8 @@ from typing import Tuple, Type, TypeVar
 import attrs
 from typing_extensions import Protocol
 
+from polaris_dsl.errors import CodecError
+
 T = TypeVar("T")
 
 
@@ -31,8 +33,13 @@ class Live:
         return value, value
 
     def thaw(self, data: Type[T], body: object, /) -> T:
-        assert type(body) is data  # noqa: S101  it was put there under that name by this workflow
-        return body
+        if type(body) is data:
+            return body
+        found = f"{type(body).__module__}.{type(body).__qualname__}"
+        raise CodecError(
+            data.__name__,
+            why=f"the store holds another class of that name ({found}); give each workflow a name of its own",
+        )
 
     def same(self, old: object, new: object, /) -> bool:
         try:

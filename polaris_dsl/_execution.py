@@ -86,7 +86,7 @@ class Execution:
         self._changed = threading.Condition(self._lock)
         self._commit_lock = threading.Lock()
         self._ended: Deque[Ended] = deque()
-        self._running = 0
+        self._running: Set[int] = set()
         self._caller_waits = False
         self._foreign = False
         self._broken: Optional[BaseException] = None
@@ -104,15 +104,20 @@ class Execution:
         state = self._state
         state.read()
         while True:
-            self._wave = Wave(state, tried=self._tried)
-            state.touched.clear()
-            self._drain()
+            with self._lock:  # a helper that comes late finds a new wave, or nothing to do
+                self._foreign = False
+                self._wave = Wave(state, tried=self._tried)
+                state.touched.clear()
+            try:
+                self._drain()
+            except BaseException as error:  # noqa: BLE001  Ctrl-C while it waits: what runs is ended under its lock
+                self._stop(error)
+                self._drain()
             state.touched.update(self._wave.left())
             if self._broken is not None:
                 raise self._broken
             if not self._foreign:
                 return
-            self._foreign = False
 
     def rest(self, status: str, /) -> bool:
         """Note the status at the end of a call, for listings; False if others have committed something meanwhile.
@@ -199,25 +204,40 @@ class Execution:
         self._broken = self._broken or failed
 
     def _next(self, done: Optional[Attempt], outcome: Optional[Outcome], *, helper: bool) -> Optional[Attempt]:
-        """End a call, and begin one that is due; None if there is none."""
-        with self._lock:
-            if done is not None:
-                self._running -= 1
-                if outcome is not None:
-                    if self._quick:
-                        self._commit_at_once(done, outcome)
-                    self._wave.settle(done[0], finished=not isinstance(outcome, BuilderError))
-            due = self._wave.due
-            if not due or self._foreign or self._broken is not None:
-                self._free_helpers += helper  # under the lock that found nothing: what is due next counts on it
-                self._changed.notify()
-                return None
-            attempt = prepare(self._state, due.popleft())
-            self._running += 1
-            alone = due and self._nobody_comes()
-        if alone:
-            self._call_for_help()
+        """End a call, and begin one that is due; None if there is none, or if that goes wrong."""
+        attempt: Optional[Attempt] = None
+        try:
+            with self._lock:
+                if done is not None:
+                    self._end(done, outcome)
+                due = self._wave.due
+                if not due or self._foreign or self._broken is not None:
+                    self._free_helpers += helper  # under the lock that found nothing: what is due next counts on it
+                    self._changed.notify()
+                    return None
+                attempt = prepare(self._state, due.popleft())
+                self._running.add(attempt[0])
+                alone = due and self._nobody_comes()
+            if alone:
+                self._call_for_help()
+        except BaseException as error:  # noqa: BLE001  of a comparison, of a codec: the caller's thread raises it
+            self._stop(error, *(call[0] for call in (done, attempt) if call is not None))
+            return None
         return attempt
+
+    def _end(self, done: Attempt, outcome: Optional[Outcome]) -> None:
+        self._running.discard(done[0])
+        if outcome is not None:
+            if self._quick:
+                self._commit_at_once(done, outcome)
+            self._wave.settle(done[0], finished=not isinstance(outcome, BuilderError))
+
+    def _stop(self, error: BaseException, /, *calls: int) -> None:
+        """Begin no other builder, and raise this in the caller's thread when all have ended; these calls have."""
+        with self._lock:
+            self._broken = self._broken or error
+            self._running.difference_update(calls)
+            self._changed.notify()
 
     def _nobody_comes(self) -> bool:
         """Say whether to ask for help with what is due: not while the caller can do it, or somebody is on the way.
@@ -230,8 +250,10 @@ class Execution:
             return False
         if not self._free_helpers:
             return False
-        if self._asked > self._came and self._last_asked is not None and not self._last_asked.done():
-            return False
+        if self._asked > self._came and self._last_asked is not None:
+            if not self._last_asked.done():
+                return False
+            self._asked = self._came  # it was called off
         self._free_helpers -= 1
         self._asked += 1
         return True
@@ -241,6 +263,8 @@ class Execution:
         try:
             self._last_asked = self._pool().submit(contextvars.copy_context().run, self._help)
         except Exception as error:  # noqa: BLE001  a lent pool may raise anything
+            with self._lock:
+                self._asked -= 1
             _LOGGER.warning("run %s goes on with fewer threads: %s", self._run_id, error)
 
     # --- commits

@@ -271,8 +271,8 @@ OF_THE_CORE: List[Tuple[Mutant, str]] = [
         (
             "nobody is asked for help",
             "_execution.py",
-            "        if alone:\n            self._call_for_help()",
-            "        self._asked -= bool(alone)",
+            "            if alone:\n                self._call_for_help()",
+            "            self._asked -= bool(alone)",
         ),
         GROUPS,
     ),

@@ -30,6 +30,7 @@ from polaris_dsl.errors import (
 from polaris_dsl.stores import Built, Failed, Fed, FileStore, Line, MemoryStore, Put, Rested, Started
 from polaris_dsl.stores._disk import Disk, system_disk
 from polaris_dsl.stores._locks import FlockLocks, OfdLocks
+from polaris_dsl.stores._look import Look
 from polaris_dsl.stores._move import hand_over
 from polaris_dsl.stores._repair import Lost, lost_of
 
@@ -207,6 +208,48 @@ def test_looking_while_others_write_sees_no_damage_and_takes_nothing_away(store)
     writer.join()
     assert looks
     assert len(shown(store)) == 30
+
+
+@pytest.mark.parametrize("locks", [lambda *_: OfdLocks(), FlockLocks], ids=["ofd", "flock"])
+@pytest.mark.parametrize("written", [0, 1, 40])
+def test_a_first_line_that_is_being_written_is_no_damage(locks, written, tmp_path):
+    store = FileStore(tmp_path / "runs", durability="process", _locks=locks)
+    path = begin(store)
+    whole = path.read_bytes()
+    path.write_bytes(whole[:written])
+    taken = store._ground.locks
+    seen: List[object] = []
+
+    def look() -> None:
+        seen.extend([checked(store), shown(store)])
+
+    with path.open("r+b") as journal:
+        taken.take_append(journal.fileno())
+        looker = threading.Thread(target=look)
+        looker.start()
+        time.sleep(0.1)  # until it waits for the lock
+        journal.write(whole)
+        journal.flush()
+        taken.drop_append(journal.fileno())
+    looker.join(20)
+    assert seen == [{RUN: (len(LINES), None)}, {RUN: LINES[-1]}]
+
+
+def test_a_run_that_begins_just_after_its_empty_file_was_looked_at_is_no_damage(store, monkeypatch):
+    path = begin(store)
+    whole = path.read_bytes()
+    alone = Look._alone
+
+    def written_behind(look: Look, fd: int) -> bytes:
+        raw = alone(look, fd)
+        path.write_bytes(whole)
+        return raw
+
+    monkeypatch.setattr(Look, "_alone", written_behind)
+    for look in (checked, shown):
+        path.write_bytes(b"")
+        assert look(store) == {}
+        assert set(look(store)) == {RUN}
 
 
 # --- who holds a run -------------------------------------------------------------------------------------------------

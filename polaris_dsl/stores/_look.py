@@ -39,8 +39,8 @@ class Look:
     folder: Folder
     workflow: str
 
-    def verified(self, address: Address, /) -> Scan:
-        """Return what a journal holds.
+    def verified(self, address: Address, /, *, raw: Optional[bytes] = None) -> Scan:
+        """Return what a journal holds; `raw`: what was read of it, where that cannot say whose it is.
 
         Raises:
             UnknownRun: there is no such run.
@@ -48,7 +48,7 @@ class Look:
             WrongWorkflow: it belongs to another workflow.
             OSError: it cannot be read.
         """
-        found = self._scan(address)
+        found = self._scan(address, raw)
         refuse(found, address)
         if not found.lines:
             raise self._unknown(address)
@@ -67,9 +67,9 @@ class Look:
         for path in self._paths():
             run, last = "", None
             try:
-                run, last = self._ends(path)
+                run, last, raw = self._ends(path)
                 if last is None:
-                    last = self.verified(self._whose(run, path)).lines[-1]
+                    last = self.verified(self._whose(run, path), raw=raw).lines[-1]
             except UnknownRun:
                 continue  # deleted meanwhile, or never begun
             except StoreError as error:
@@ -85,9 +85,9 @@ class Look:
             run, lines, problem = "", 0, None
             try:
                 with readable(path):
-                    run, _ = self._ends(path)
+                    run, _, raw = self._ends(path)
                     address = self._whose(run, path)
-                    found = self._scan(address)
+                    found = self._scan(address, raw)
                     lines = len(found.lines)
                     refuse(found, address)
                     if not lines:
@@ -105,8 +105,12 @@ class Look:
     def _whose(self, run: str, path: str) -> Address:
         return Address(run, self.workflow, self.folder, path)
 
-    def _ends(self, path: str) -> Tuple[str, Optional[Line]]:
-        """Return whose journal it is, empty if it cannot say, and its last line, None if the whole has to be read."""
+    def _ends(self, path: str) -> Tuple[str, Optional[Line], Optional[bytes]]:
+        """Return whose journal it is, and its last line, None if the whole has to be read.
+
+        A journal that cannot say whose it is, while no commit is under way, comes as it was read then: a run may begin
+        in it the next moment.
+        """
         disk = self.ground.disk
         try:
             fd = disk.open(path, READ, 0)
@@ -116,29 +120,41 @@ class Look:
             ends = glance(disk, fd)
             if ends is not None and self.folder.journal(ends[0]) == path:
                 run, flow, last = ends
-                return run, last if flow == self.workflow else None
-            first = disk.read_from(fd, 0).partition(b"\n")[0]
+                return run, last if flow == self.workflow else None, None
+            raw = disk.read_from(fd, 0)
+            said = self._said(raw, path)
+            if said is None:
+                raw = self._alone(fd)
+                said = self._said(raw, path)
         finally:
             disk.close(fd)
+        return ("", None, raw) if said is None else (said, None, None)
+
+    def _said(self, raw: bytes, path: str) -> Optional[str]:
+        """Return whose journal this is by its first line; None if that cannot say."""
+        first = raw.partition(b"\n")[0]
         said = claimed(first).get("run")
         if isinstance(said, str) and self.folder.journal(said) == path:
-            return said, None
+            return said
         if run_of(first) is not None:
             raise CorruptJournal(path, line=1, byte=0, why=f"this is the journal of run {said!r}, out of its place")
-        return "", None
+        return None
 
-    def _scan(self, address: Address) -> Scan:
-        disk, locks = self.ground.disk, self.ground.locks
+    def _scan(self, address: Address, raw: Optional[bytes] = None) -> Scan:
+        if raw is not None:
+            return scan(raw, address.run)
         with self._reading(address) as fd:
-            found = scan(disk.read_from(fd, 0), address.run)
-            if found.damage is not None:
-                # A commit under way may look like that: read again when there is none.
-                locks.take_append(fd, shared=True)
-                try:
-                    found = scan(disk.read_from(fd, 0), address.run)
-                finally:
-                    locks.drop_append(fd)
-        return found
+            found = scan(self.ground.disk.read_from(fd, 0), address.run)
+            return found if found.damage is None else scan(self._alone(fd), address.run)
+
+    def _alone(self, fd: int) -> bytes:
+        """Read what looks odd once more, while no commit is under way, which may look like that."""
+        locks = self.ground.locks
+        locks.take_append(fd, shared=True)
+        try:
+            return self.ground.disk.read_from(fd, 0)
+        finally:
+            locks.drop_append(fd)
 
     @contextmanager
     def _reading(self, address: Address) -> Iterator[int]:

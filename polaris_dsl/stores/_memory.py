@@ -82,12 +82,13 @@ class Lane:
             return self.read(n)
 
     def read(self, n: int, /) -> Tuple[Line, ...]:
-        """Do the same for one who has the lock."""
-        for at in range(n, len(self.lines)):
+        """Do the same for one who has the lock; a holder that goes straight may put lines behind `end` meanwhile."""
+        end = len(self.lines)
+        for at in range(n, end):
             line = self.lines[at]
             if isinstance(line, tuple):
                 self.lines[at] = written(line)
-        return cast("Tuple[Line, ...]", (*self.lines[n:], *self.foreign[max(n - len(self.lines), 0) :]))
+        return cast("Tuple[Line, ...]", (*self.lines[n:end], *self.foreign[max(n - end, 0) :]))
 
     def append(self, expected_n: int, lines: Sequence[Union[Line, Draft]], /) -> Tuple[Line, ...]:
         """Keep lines behind line `expected_n`, or return what follows it; for one who has the lock."""
