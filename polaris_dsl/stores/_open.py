@@ -157,8 +157,6 @@ class OpenJournal:
 
     def catch_up(self, state: os.stat_result, /) -> None:
         """Read what was added since, and recover from what was interrupted; under the append lock."""
-        if state.st_size == self._tip.size and state.st_nlink:
-            return
         if state.st_nlink == 0:
             raise self.unknown()
         if state.st_size < self._tip.size:
