@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import statistics
+import subprocess
+import sys
 import tempfile
 import time
 from concurrent.futures import ProcessPoolExecutor
@@ -25,7 +27,7 @@ ROUNDS = 15
 RUNS = 40
 THREADS = 16
 PROCESSES = 4
-MANY = 10_000
+MANY = 100_000
 
 
 @attrs.frozen
@@ -47,6 +49,10 @@ class Contest:
     def each(self, measure: Callable[[Store], float]) -> Round:
         return Round(measure(self.file), measure(self.sqlite))
 
+    def listed(self) -> Round:
+        """Return how long `polaris runs list` takes for each, from its start to its end."""
+        return Round(*(_listed(str(Path(self.root, name))) for name in ("file", "sqlite/runs.db")))
+
     def size(self) -> Round:
         """Return how many bytes of the disk each takes, when nobody uses it."""
         self.sqlite.close()
@@ -55,6 +61,16 @@ class Contest:
 
 def _taken(folder: Path) -> float:
     return sum(path.stat().st_blocks for path in folder.rglob("*")) * 512
+
+
+def _listed(path: str) -> float:
+    began = time.perf_counter()
+    command = [sys.executable, "-m", "polaris_dsl", "runs", "list", "--store", path]
+    done = subprocess.run(command, stdout=subprocess.PIPE, check=True)
+    taken = time.perf_counter() - began
+    if done.stdout.count(b"\n") <= MANY:
+        raise SystemExit(f"{command} listed too few runs")
+    return taken
 
 
 def contest(root: str, *, power: bool) -> Contest:
@@ -136,7 +152,7 @@ def many() -> Sequence[List[Round]]:
         both.each(fill)
         both.each(listing)
         listings = [both.each(listing) for _ in range(5)]
-        return listings, [both.size()]
+        return listings, [both.listed() for _ in range(5)], [both.size()]
 
 
 def row(name: str, rounds: Sequence[Round], *, show: Callable[[float], str]) -> str:
@@ -151,7 +167,7 @@ def rate(taken_s: float) -> str:
 
 
 def main() -> None:
-    listings, sizes = many()
+    listings, commands, sizes = many()
     lines = [
         "| | files | SQLite | SQLite is better by | range of the rounds |",
         "|---|---|---|---|---|",
@@ -160,6 +176,7 @@ def main() -> None:
         row(f"a whole run each, {PROCESSES} processes", run_in_processes(runs=2 * RUNS), show=rate),
         row('a whole run with `durability="process"`, 1 thread', run(1, runs=2 * RUNS, power=False), show=rate),
         row(f"listing {MANY:,} runs", listings, show=lambda taken_s: f"{taken_s:.2f} s"),
+        row(f"`polaris runs list` of {MANY:,} runs", commands, show=lambda taken_s: f"{taken_s:.2f} s"),
         row(f"{MANY:,} runs on disk", sizes, show=lambda size: f"{size / 2**20:.0f} MiB"),
     ]
     report("stores", "\n".join(lines))

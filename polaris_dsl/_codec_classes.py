@@ -15,6 +15,7 @@ from cattrs.gen import make_dict_structure_fn_from_attrs, make_dict_unstructure_
 from typing_extensions import get_type_hints
 
 from polaris_dsl._codec_scalars import Form, Hook, Refused, dump, exactly, name_of, unlike
+from polaris_dsl._codec_straight import straight_class
 
 At = Callable[[str, object], Form]
 """Makes the form of what stands at a place inside of the class."""
@@ -42,7 +43,8 @@ def class_form(cls: type, /, *, at: At, converter: BaseConverter) -> Form:
     fields = _fields(cls)
     forms = {field.name: at(f".{field.name}", field.kind) for field in fields}
     write, read = _generated(cls, fields, forms, converter)
-    return Form(_writer(cls, fields, write), _reader(cls, fields, read), cls)
+    straight = straight_class(cls, {(field.name, field.parameter): forms[field.name] for field in fields})
+    return Form(_writer(cls, fields, write), _reader(cls, fields, read), cls, straight=straight)
 
 
 # --- classes whose fields are ours to write: attrs, dataclass, NamedTuple, plain -------------------------------------

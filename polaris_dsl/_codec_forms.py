@@ -11,6 +11,7 @@ from typing_extensions import Annotated, Literal, get_args, get_origin, is_proto
 
 from polaris_dsl._codec_classes import At, class_form, form_converter
 from polaris_dsl._codec_scalars import SCALARS, Form, Hook, Refused, dump, enumeration, exactly, name_of, unlike
+from polaris_dsl._codec_straight import straight_list, straight_optional
 from polaris_dsl._compat import UNIONS
 
 Arguments = Tuple[object, ...]
@@ -146,6 +147,7 @@ def _list(at: At, arguments: Arguments) -> Form:
         lambda value: _each(item.write, exactly(list, value)),
         lambda value: _each(item.read, exactly(list, value)),
         list,
+        straight=straight_list(item),
     )
 
 
@@ -260,6 +262,7 @@ def _optional(form: Form) -> Form:
     return Form(
         lambda value: None if value is None else form.write(value),
         lambda value: None if value is None else form.read(value),
+        straight=straight_optional(form),
     )
 
 

@@ -36,6 +36,7 @@ _TELLS: Mapping[type, Callable[[Any], object]] = {
 """What tells the values of a class apart that has no parts."""
 
 _CONTAINERS = (set, frozenset, dict, list, tuple, deque)
+_UNSURE = (*_CONTAINERS, Enum, PurePath)
 
 
 class Parts:
@@ -61,7 +62,7 @@ class Parts:
             return tell(was) == tell(now)
         if kind is list or kind is tuple:
             return len(was) == len(now) and all(map(self._surely_same, was, now))
-        if isinstance(was, (*_CONTAINERS, Enum, PurePath)):
+        if isinstance(was, _UNSURE):
             return was is now
         return self._parts_surely_same(was, now)
 
@@ -69,20 +70,24 @@ class Parts:
         kind = type(was)
         names = self._names_of(kind)
         held: Dict[str, object] = was.__dict__ if kind.__dictoffset__ else {}
-        if held:
-            other = now.__dict__
-            if len(other) != len(held):
-                return False
-            for name, part in held.items():
-                if name not in other or not self._surely_same(part, other[name]):
-                    return False
+        if held and not self._held_surely_same(held, now.__dict__):
+            return False
         try:
             for name in names:
-                if not self._surely_same(getattr(was, name), getattr(now, name)):
+                part, other = getattr(was, name), getattr(now, name)
+                if type(part) is not str or type(other) is not str:  # as most are
+                    if not self._surely_same(part, other):
+                        return False
+                elif part != other:
                     return False
         except AttributeError:  # a slot that was never filled
             return False
         return bool(names or held)
+
+    def _held_surely_same(self, was: Dict[str, object], now: Dict[str, object]) -> bool:
+        if len(now) != len(was):
+            return False
+        return all(name in now and self._surely_same(part, now[name]) for name, part in was.items())
 
     def _shape(self, value: Any) -> Shape:  # noqa: ANN401  any value at all
         kind = type(value)

@@ -8,7 +8,7 @@ import math
 from datetime import date, datetime, time, timedelta, timezone
 from decimal import Decimal
 from enum import Enum, Flag
-from typing import Any, Callable, List, Mapping, Optional, Type, TypeVar, Union
+from typing import Any, Callable, List, Mapping, Optional, Tuple, Type, TypeVar, Union
 from uuid import UUID
 
 import attrs
@@ -35,6 +35,21 @@ class Refused(Exception):
         return self
 
 
+class Odd(Exception):  # no failure, but the way out of straight code
+    """What straight code has not been written for. It tells nothing: the form itself is asked then."""
+
+
+@attrs.frozen(eq=False)
+class Straight:
+    """The straight way of a form: a value to its JSON text, and what the text was parsed to, to a value.
+
+    Either raises whatever it may where anything is odd.
+    """
+
+    text: Hook
+    value: Hook
+
+
 @attrs.frozen(eq=False)
 class Form:
     """How the values of one type are written and read; both functions raise `Refused`."""
@@ -45,6 +60,8 @@ class Form:
     """The exact class of every value; None where there are several."""
     text: bool = False
     """Whether every value is written as a JSON string, so that it can be the key of a JSON object."""
+    straight: Optional[Straight] = None
+    """Does the same as both functions, and faster, where nothing is odd."""
 
     def text_of(self, value: object, /) -> str:
         """Return a value as one line of JSON."""
@@ -60,6 +77,8 @@ class Form:
 
 
 _parse = json.JSONDecoder().decode
+parse_at: Callable[[str, int], Tuple[Any, int]] = json.JSONDecoder().raw_decode
+"""Returns the JSON value that begins at a place, skipping no blanks, and where it ends."""
 dump: Callable[[Any], str] = json.JSONEncoder(
     ensure_ascii=False, allow_nan=False, check_circular=False, separators=(",", ":")
 ).encode
@@ -85,7 +104,7 @@ def exactly(cls: Type[T], value: object) -> T:
 
 # --- scalars ---------------------------------------------------------------------------------------------------------
 
-_WIDEST = 10**600  # Python 3.11 and later may be told to read no more than 640 digits
+WIDEST = 10**600  # Python 3.11 and later may be told to read no more than 640 digits
 
 
 def _none(value: object) -> None:
@@ -98,7 +117,7 @@ def _bool(value: object) -> bool:
 
 
 def _int(value: object) -> int:
-    if not -_WIDEST < exactly(int, value) < _WIDEST:
+    if not -WIDEST < exactly(int, value) < WIDEST:
         raise Refused("is an int of more than 600 digits")
     return value  # type: ignore[return-value]  # its class was looked at
 

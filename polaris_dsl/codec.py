@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Callable, Dict, Tuple, Type, TypeVar
+from typing import Callable, Dict, Optional, Tuple, Type, TypeVar
 
 from typing_extensions import Protocol
 
 from polaris_dsl._codec_forms import Forms
 from polaris_dsl._codec_parts import Parts
-from polaris_dsl._codec_scalars import Form, Refused
+from polaris_dsl._codec_scalars import Form, Refused, parse_at
 from polaris_dsl.errors import CodecError
 
 __all__ = ["Codec", "JsonCodec", "round_trip"]
@@ -67,7 +67,14 @@ class JsonCodec:
             CodecError: the value is not what its class declares, or its class can never be taken.
         """
         data = type(value)
-        return _guarded(data, self._form(data).text_of, value)
+        form = self._form(data)
+        text: Optional[str] = None
+        if form.straight is not None:
+            try:
+                text = form.straight.text(value)
+            except Exception:  # noqa: BLE001  a property, say, may raise anything
+                text = None  # the form is asked, which tells what is wrong: outside of `except`, or Python would chain
+        return _guarded(data, form.text_of, value) if text is None else text
 
     def decode(self, text: str, data: Type[T], /) -> T:
         """Return the value of class `data` that was written as `text`.
@@ -78,7 +85,17 @@ class JsonCodec:
         Raises:
             CodecError: the text is not JSON, or does not say such a value.
         """
-        made: T = _guarded(data, self._form(data).value_of, text)
+        form = self._form(data)
+        made: T
+        end = -1
+        if form.straight is not None:
+            try:
+                parsed, end = parse_at(text, 0)
+                made = form.straight.value(parsed)
+            except Exception:  # noqa: BLE001  as in encode
+                end = -1
+        if end != len(text):
+            made = _guarded(data, form.value_of, text)
         return made
 
     def _form(self, data: type) -> Form:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import pickle
+from datetime import datetime, timezone
 from typing import Any, List, Optional, Union
 
 import attrs
@@ -18,9 +19,13 @@ from polaris_dsl.errors import (
     DefinitionError,
     HookFailed,
     IncompleteRun,
+    Interrupted,
+    NotInterrupted,
     NotSettled,
     NotWritten,
+    RetryAt,
     RunLocked,
+    TimedOut,
     UnexpectedData,
     UnknownRun,
     UnsafeStore,
@@ -73,6 +78,12 @@ ERRORS: List[PolarisError] = [
     HookFailed(hook="Audit", event="built", builder="make", run_id="1"),
     HookFailed(hook="Audit", event="run_ended", builder=None, run_id="1"),
     NotSettled(run_id="1", rounds=3, changes={"Made": ["number: int"], "Seed": []}),
+    TimedOut(builder="make", run_id="1", place="a.py:3", limit_s=5.0),
+    TimedOut(builder="make", run_id="1", place="a.py:3", limit_s=30.0, whole=True, begun=True),
+    TimedOut(builder="make", run_id="1", place="a.py:3", limit_s=30.0, whole=True, begun=False),
+    Interrupted(builder="make", run_id="1", place="a.py:3", since="2026-01-01T00:00:00.000Z", idempotency_key="1f0c"),
+    NotInterrupted(run_id="1", builder="make"),
+    RetryAt(datetime(2026, 1, 1, tzinfo=timezone.utc)),
     UnknownRun("1", workflow="w"),
     BadRunId("", why="must not be empty"),
     RunLocked("1", holder="process 3 on host a", since="2026-01-01T00:00:00Z"),

@@ -17,6 +17,7 @@ from polaris_dsl.errors import (
     CorruptJournal,
     DefinitionError,
     RunLocked,
+    StoreError,
     UnknownRun,
     UnsafeStore,
     WrongWorkflow,
@@ -24,6 +25,7 @@ from polaris_dsl.errors import (
 from polaris_dsl.stores import Built, Fed, FileStore, Line, Put, Repaired, Rested, Started
 from polaris_dsl.stores._disk import system_disk
 from polaris_dsl.stores._file import FileJournals
+from polaris_dsl.stores._locks import OfdLocks
 
 AT = "2026-03-01T09:30:00.125Z"
 RUN = "order-42"
@@ -140,6 +142,32 @@ def test_a_workflow_of_any_fit_name_is_kept(name, store):
     journals = store.open(name)
     journals.append(RUN, 0, [started(flow=name)])
     assert journals.load(RUN) == (started(flow=name),)
+
+
+def test_a_pipe_in_place_of_a_journal_is_refused_and_keeps_nobody_waiting(store, journals, tmp_path):
+    begin(journals)
+    path = path_of(tmp_path)
+    path.unlink()
+    os.mkfifo(path)
+
+    def hold() -> None:
+        with journals.hold(RUN):
+            pass
+
+    calls: List[Callable[[], object]] = [
+        hold,
+        lambda: journals.load(RUN),
+        lambda: journals.append(RUN, 4, [fed()]),
+        lambda: journals.append(RUN, 0, [started()]),
+        lambda: journals.delete(RUN),
+        lambda: list(journals.runs()),
+        lambda: store.repair(RUN),
+    ]
+    for call in calls:
+        with pytest.raises(StoreError):
+            call()
+    assert path.is_fifo()
+    assert [found.problem is None for found in store.verify(FLOW)] == [False]
 
 
 def test_a_symbolic_link_in_place_of_a_journal_is_refused(store, journals, tmp_path):
@@ -334,6 +362,23 @@ def test_what_another_left_unfinished_is_dropped_within_a_hold(journals, tmp_pat
         tear(path_of(tmp_path))
         assert journals.append(RUN, 4, [fed()]) == ()
     assert list(journals.load(RUN)) == [*LINES, fed()]
+
+
+def test_what_another_takes_back_while_it_is_waited_for_leaves_nothing_to_recover(tmp_path, caplog):
+    class TakenBack(OfdLocks):
+        def take_append(self, fd: int, /, *, shared: bool = False) -> None:
+            super().take_append(fd, shared=shared)
+            path_of(tmp_path).write_bytes(whole)
+
+    begin(FileStore(tmp_path / "runs").open(FLOW))
+    whole = path_of(tmp_path).read_bytes()
+    journals = FileStore(tmp_path / "runs", _locks=lambda *_: TakenBack()).open(FLOW)
+    with journals.hold(RUN):
+        tear(path_of(tmp_path))
+        assert list(journals.load(RUN)) == LINES
+        assert journals.append(RUN, 4, [fed()]) == ()
+    assert list(journals.load(RUN)) == [*LINES, fed()]
+    assert caplog.messages == []
 
 
 @pytest.mark.parametrize("torn", [b"", b'{"n":1', bytes(600)])

@@ -1,4 +1,4 @@
-"""A file store between processes: locks and forks."""
+"""Stores between processes: locks and forks, on files and in a database; then the locks of a file store."""
 
 from __future__ import annotations
 
@@ -19,10 +19,11 @@ import attrs
 import pytest
 
 from polaris_dsl.errors import NotWritten, RunLocked, UnsafeStore
-from polaris_dsl.stores import Fed, FileStore, Put, Started
+from polaris_dsl.stores import Fed, FileStore, Journals, Put, Started
 from polaris_dsl.stores._disk import Descriptors, Disk, system_disk
-from polaris_dsl.stores._file import FileJournals
 from polaris_dsl.stores._locks import FlockLocks, Holder, Locks, OfdLocks, system_locks
+from polaris_dsl.stores.sqlite import SqliteStore
+from tests.faults.disks import in_memory
 from tests.faults.processes import Child, Signal
 
 AT = "2026-03-01T09:30:00.125Z"
@@ -42,30 +43,43 @@ def came() -> Iterator[Signal]:
     came.close()
 
 
-LOCKS: Dict[str, Callable[[Descriptors, Disk], Locks]] = {"ofd": lambda *_: OfdLocks(), "flock": FlockLocks}
+LOCKS: Dict[str, Optional[Callable[[Descriptors, Disk], Locks]]] = {"ofd": None, "flock": FlockLocks}
 
 
-@pytest.fixture(params=LOCKS.values(), ids=list(LOCKS))
-def journals(request: pytest.FixtureRequest, tmp_path: Path) -> FileJournals:
-    return FileStore(tmp_path / "runs", _locks=request.param).open(FLOW)
+@pytest.fixture(params=["files, ofd", "files, flock", "database, ofd", "database, flock"])
+def opened(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[[], Journals]]:
+    """Open the same store once more, as another process would."""
+    kind, _, locks = request.param.partition(", ")
+    with ExitStack() as stack, in_memory(otherwise=tmp_path) as ram:  # a kill does not ask what lies below
+
+        def open_it() -> Journals:
+            if kind == "files":
+                return FileStore(ram / "runs", _locks=LOCKS[locks]).open(FLOW)
+            return stack.enter_context(SqliteStore(ram / "runs.db", _locks=LOCKS[locks])).open(FLOW)
+
+        yield open_it
+        stack.close()
 
 
 @pytest.fixture
-def others(journals: FileJournals, tmp_path: Path) -> FileJournals:
-    """The same journals, as another process would open them."""
-    kind = "ofd" if isinstance(journals._ground.locks, OfdLocks) else "flock"
-    return FileStore(tmp_path / "runs", _locks=LOCKS[kind]).open(FLOW)
+def journals(opened: Callable[[], Journals]) -> Journals:
+    return opened()
 
 
-def hold_and_sleep(journals: FileJournals, came: Signal) -> None:
+@pytest.fixture
+def others(opened: Callable[[], Journals]) -> Journals:
+    return opened()
+
+
+def hold_and_sleep(journals: Journals, came: Signal) -> None:
     with journals.hold(RUN):
         came.send()
         time.sleep(60)
 
 
-def is_free(journals: FileJournals, *, wait_s: float = 0) -> bool:
+def is_free(journals: Journals) -> bool:
     try:
-        with journals.hold(RUN, wait_s=wait_s):
+        with journals.hold(RUN, wait_s=0):
             return True
     except RunLocked:
         return False
@@ -159,7 +173,7 @@ def test_a_forked_child_holds_nothing_and_lets_go_of_nothing(journals, others):
     assert is_free(others)
 
 
-def in_the_child(journals: FileJournals) -> None:
+def in_the_child(journals: Journals) -> None:
     assert not is_free(journals)
     assert journals.append(RUN, 1, [fed("child")]) == ()
     assert journals.load(RUN) == (STARTED, fed("child"))
@@ -175,7 +189,7 @@ def test_a_forked_child_may_leave_the_block_of_its_parent(journals, others):
     assert is_free(others)
 
 
-def outlived(journals: FileJournals, came: Signal, end: Signal) -> None:
+def outlived(journals: Journals, came: Signal, end: Signal) -> None:
     """Hold a run, and fork a child that lives on."""
     with journals.hold(RUN):
         forked = os.fork()
@@ -286,7 +300,7 @@ class Scripted:
         return self.locks.holder(fd, path)
 
 
-def test_a_lock_that_is_let_go_between_two_looks_is_tried_again(journals, tmp_path):
+def test_a_lock_that_is_let_go_between_two_looks_is_tried_again(tmp_path):
     scripted = Scripted(OfdLocks(), refuse=2)
     with FileStore(tmp_path / "runs", _locks=lambda *_: scripted).open(FLOW).hold(RUN, wait_s=0):
         assert scripted.refuse == -1

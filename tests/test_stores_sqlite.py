@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import gc
+import json
 import os
 import resource
 import sqlite3
@@ -705,6 +706,7 @@ def test_repair_cuts_where_the_damage_begins_and_keeps_a_copy(store, journals, p
     sql(path, surgery)
     done = store.repair(RUN)
     assert (done.lines, done.bytes) == (2, 3 + len(raws[3]) + 1)
+    assert [(lost.line, lost.op) for lost in done.lost] == [(3, ""), (4, json.loads(raws[3])["op"])]
     assert done.copy is not None
     assert done.copy.endswith(".damaged-1")
     assert Path(done.copy).read_bytes() == b"".join(raw + b"\n" for raw in [raws[0], raws[1], b"{}", raws[3]])

@@ -1,19 +1,16 @@
-"""An SQLite store between processes: locks, forks, races, kills at any time, power cuts."""
+"""An SQLite store between processes: connections over forks, races, kills at any time, power cuts."""
 
 from __future__ import annotations
 
 import os
-import platform
 import random
-import signal
 import sqlite3
 import subprocess
 import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager, nullcontext, suppress
-from datetime import datetime, timezone
+from contextlib import contextmanager, nullcontext, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterator, List, Optional
@@ -22,7 +19,7 @@ import pytest
 from typing_extensions import Literal
 
 from polaris_dsl import Executor
-from polaris_dsl.errors import NotWritten, RunLocked, StoreError
+from polaris_dsl.errors import NotWritten, StoreError
 from polaris_dsl.stores import Fed, Put, Started, _sqlite_file, _sqlite_journals, _sqlite_rows
 from polaris_dsl.stores._disk import Descriptors, Disk
 from polaris_dsl.stores._locks import FlockLocks, Locks
@@ -33,7 +30,7 @@ from polaris_dsl.stores.sqlite import SqliteStore
 from tests.faults.campaign import Problem, Verdict, times
 from tests.faults.counting import FLOW, count_on, judge_counts, lines_of, numbers_of, work
 from tests.faults.disks import in_memory
-from tests.faults.processes import Child, Doomed, Say, Signal
+from tests.faults.processes import Child, Doomed, Say
 from tests.faults.test_races import Order, Sent, shipping
 from tests.faults.volumes import CUTS, KINDS, Volume, volume
 
@@ -57,159 +54,13 @@ def ram(tmp_path: Path) -> Iterator[Path]:
         yield folder
 
 
-@pytest.fixture(params=LOCKS.values(), ids=list(LOCKS))
-def opened(request: pytest.FixtureRequest, ram: Path) -> Iterator[Callable[[], SqliteJournals]]:
-    """Open the same store once more, as another process would."""
-    stores: List[SqliteStore] = []
-
-    def open_it() -> SqliteJournals:
-        stores.append(SqliteStore(ram / "runs.db", _locks=request.param))
-        return stores[-1].open(FLOW)
-
-    yield open_it
-    for store in stores:
-        store.close()
-
-
 @pytest.fixture
-def journals(opened: Callable[[], SqliteJournals]) -> SqliteJournals:
-    return opened()
-
-
-@pytest.fixture
-def others(opened: Callable[[], SqliteJournals]) -> SqliteJournals:
-    return opened()
-
-
-@pytest.fixture
-def came() -> Iterator[Signal]:
-    came = Signal()
-    yield came
-    came.close()
-
-
-def hold_and_sleep(journals: SqliteJournals, came: Signal) -> None:
-    with journals.hold(RUN):
-        came.send()
-        time.sleep(60)
-
-
-def is_free(journals: SqliteJournals) -> bool:
-    try:
-        with journals.hold(RUN, wait_s=0):
-            return True
-    except RunLocked:
-        return False
-
-
-# --- holding ---------------------------------------------------------------------------------------------------------
-
-
-def test_who_is_refused_is_told_the_process_that_holds_and_since_when(journals, others, came):
-    before = int(time.time())
-    with Child(lambda: hold_and_sleep(others, came)) as holder:
-        came.wait()
-        with pytest.raises(RunLocked) as raised, journals.hold(RUN, wait_s=0.05):
-            pass
-        assert raised.value.holder == f"process {holder.pid} on host {platform.node()}"
-        since = datetime.strptime(raised.value.since, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=timezone.utc)
-        assert before <= since.timestamp() <= time.time()
-
-
-def test_the_lock_of_a_killed_process_is_free_at_once(journals, others, came):
-    with Child(lambda: hold_and_sleep(others, came)) as holder:
-        came.wait()
-        assert not is_free(journals)
-        holder.kill()
-        assert is_free(journals)
-
-
-def test_a_run_that_is_held_by_another_process_can_be_fed(journals, others, came):
-    fed_it = Signal()
-
-    def hold() -> None:
-        with others.hold(RUN):
-            others.append(RUN, 0, [STARTED])
-            came.send()
-            fed_it.wait()
-            assert others.append(RUN, 1, [fed("mine")]) == (fed("webhook"),)
-            assert others.append(RUN, 2, [fed("mine")]) == ()
-
-    with Child(hold) as holder:
-        came.wait()
-        assert journals.append(RUN, 1, [fed("webhook")]) == ()
-        fed_it.send()
-        assert holder.ends_well()
-    fed_it.close()
-    assert journals.load(RUN) == (STARTED, fed("webhook"), fed("mine"))
-
-
-def test_waiting_for_a_run_can_be_interrupted(journals, others, came):
-    def wait() -> None:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-        came.send()
-        with pytest.raises(KeyboardInterrupt), others.hold(RUN):
-            pytest.fail("it was held")
-
-    with journals.hold(RUN), Child(wait) as waiting:
-        came.wait()
-        time.sleep(0.1)
-        os.kill(waiting.pid, signal.SIGINT)
-        assert waiting.ends_well()
+def journals(ram: Path) -> Iterator[SqliteJournals]:
+    with SqliteStore(ram / "runs.db") as store:
+        yield store.open(FLOW)
 
 
 # --- forks -----------------------------------------------------------------------------------------------------------
-
-
-def test_a_forked_child_holds_nothing_and_lets_go_of_nothing(journals, others):
-    def in_the_child() -> None:
-        assert not is_free(journals)
-        assert journals.append(RUN, 1, [fed("child")]) == ()
-        assert journals.load(RUN) == (STARTED, fed("child"))
-
-    with journals.hold(RUN):
-        journals.append(RUN, 0, [STARTED])
-        with Child(in_the_child) as forked:
-            assert forked.ends_well()
-        assert not is_free(others)
-        assert journals.load(RUN) == (STARTED, fed("child"))
-        assert journals.append(RUN, 2, [fed("parent")]) == ()
-    assert is_free(others)
-
-
-def test_a_forked_child_may_leave_the_block_of_its_parent(journals, others):
-    with ExitStack() as stack:
-        stack.enter_context(journals.hold(RUN))
-        with Child(stack.close) as forked:
-            assert forked.ends_well()
-        assert not is_free(others)
-        assert journals.append(RUN, 0, [STARTED]) == ()
-    assert is_free(others)
-
-
-def outlived(journals: SqliteJournals, came: Signal, end: Signal) -> None:
-    """Hold a run, and fork a child that lives on."""
-    with journals.hold(RUN):
-        forked = os.fork()
-        came.send()
-        if not forked:
-            end.wait()
-            os._exit(0)
-        time.sleep(60)
-
-
-@pytest.mark.parametrize("closing", [True, False])
-def test_a_forked_child_that_outlives_its_parent_keeps_no_lock(closing, journals, others, came, monkeypatch):
-    if not closing:  # the negative control
-        monkeypatch.setattr(Descriptors, "close_inherited", lambda _: None)
-    end = Signal()
-    with Child(lambda: outlived(others, came, end)) as holder:
-        came.wait()
-        came.wait()
-        holder.kill()
-        assert is_free(journals) == closing
-    end.send()
-    end.close()
 
 
 @pytest.mark.parametrize("closing", [True, False])

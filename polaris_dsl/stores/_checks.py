@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Optional, Sequence
 
-from polaris_dsl.errors import BadRunId
+from polaris_dsl.errors import BadRunId, DefinitionError, UnknownRun
 from polaris_dsl.stores._lines import Line, Started
 
 MAX_BYTES = 512
@@ -42,6 +42,20 @@ def check_lines(run: str, /, *, workflow: str, expected_n: int, lines: Sequence[
     first = lines[0]
     if isinstance(first, Started) and (first.run, first.flow) != (run, workflow):
         raise ValueError(f"a journal of run {run!r} of {workflow} begins with {first.run!r} of {first.flow}")
+
+
+def the_workflow(names: Sequence[str], /, *, run: str) -> str:
+    """Return the only workflow that has a run of this id.
+
+    Raises:
+        UnknownRun: none has.
+        DefinitionError: several have.
+    """
+    if len(names) > 1:
+        raise DefinitionError(f"{', '.join(names)} all have a run {run!r}; say which is meant with workflow=")
+    if not names:
+        raise UnknownRun(run, workflow="(any)")
+    return names[0]
 
 
 def _flaw(run: object) -> Optional[str]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import stat
 import weakref
 from contextlib import suppress
 from typing import Callable, List, Optional, Set
@@ -11,7 +13,8 @@ import attrs
 
 from polaris_dsl.errors import UnsafeStore
 
-READ = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
+READ = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
+"""Without O_NONBLOCK, a pipe in the place of a journal would keep its reader waiting for ever."""
 WRITE = os.O_RDWR | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
 CHUNK = 1 << 16
 
@@ -160,10 +163,14 @@ class Descriptors:
 
         Raises:
             FileNotFoundError: there is none, and none was to be made; or its directory is missing.
-            OSError: it cannot be opened; it is a symbolic link, for one.
+            OSError: it cannot be opened; it is a symbolic link or a pipe, for two.
         """
         fd = self._kept(self._disk.open(path, WRITE | os.O_CREAT if create else WRITE, 0o600))
-        if create and self._disk.fstat(fd).st_size == 0:  # it may be new, and the umask too strict
+        state = self._disk.fstat(fd)
+        if not stat.S_ISREG(state.st_mode):
+            self.close(fd)
+            raise OSError(errno.EINVAL, "is not a file")
+        if create and state.st_size == 0:  # it may be new, and the umask too strict
             self._disk.fchmod(fd, 0o600)
         return fd
 

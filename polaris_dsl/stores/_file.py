@@ -14,22 +14,19 @@ from typing_extensions import Literal
 from polaris_dsl.errors import (
     DefinitionError,
     NotWritten,
-    RunLocked,
     UnknownRun,
     UnsafeStore,
 )
-from polaris_dsl.stores._checks import check_lines, check_run_id
+from polaris_dsl.stores._checks import check_lines, check_run_id, the_workflow
 from polaris_dsl.stores._disk import Descriptors, Disk, system_disk
 from polaris_dsl.stores._lines import Line
 from polaris_dsl.stores._locks import Holder, Locks, system_locks
-from polaris_dsl.stores._look import Look
+from polaris_dsl.stores._look import Look, readable_ones
 from polaris_dsl.stores._move import adopt, move
 from polaris_dsl.stores._open import Address, Ground, OpenJournal, readable, told
 from polaris_dsl.stores._paths import Folder, is_workflow_name, prepare_root
 from polaris_dsl.stores._protocol import Glance, Journals, Store, Verified
 from polaris_dsl.stores._repair import Repaired, repair
-
-LONGEST_PAUSE_S = 0.05
 
 
 class FileStore:
@@ -100,12 +97,9 @@ class FileStore:
             DefinitionError: several workflows have a run of this id, and none was named.
         """
         check_run_id(run_id)
-        names = [workflow] if workflow is not None else self._workflows_with(run_id)
-        if len(names) > 1:
-            raise DefinitionError(f"{', '.join(names)} all have a run {run_id!r}; say which is meant with workflow=")
-        if not names:
-            raise UnknownRun(run_id, workflow="(any)")
-        return self.open(names[0]).repair(run_id)
+        if workflow is None:
+            workflow = the_workflow(self._workflows_with(run_id), run=run_id)
+        return self.open(workflow).repair(run_id)
 
     def move(self, run_id: str, /, *, workflow: str, into: Store) -> None:
         """Move a run into another store, which must not have it: durable there before it is removed here.
@@ -257,14 +251,7 @@ class FileJournals:
             WrongWorkflow: as above, they belong to another workflow.
             UnsafeStore: as above, they cannot be read.
         """
-        problems = []
-        for seen in self.look.glance():
-            if seen.problem is not None:
-                problems.append(seen.problem)
-            if seen.last is not None:
-                yield seen.run, seen.last
-        if problems:
-            raise problems[0]
+        return readable_ones(self.look.glance())
 
     def delete(self, run: str, /) -> None:
         """Remove a run, durably, whatever the state of its journal.
@@ -346,7 +333,7 @@ class FileJournals:
         while True:
             journal = self._open(address, create=create)
             try:
-                _take_run(journal, deadline=deadline)
+                journal.take_run(wait_s=None if deadline is None else deadline - time.monotonic())
                 if journal.in_place():
                     return journal
             except BaseException:
@@ -367,17 +354,3 @@ class FileJournals:
 
 def _is_path(root: object) -> bool:
     return isinstance(root, (str, os.PathLike)) and bool(str(root)) and "\0" not in str(root)
-
-
-def _take_run(journal: OpenJournal, *, deadline: Optional[float]) -> None:
-    """Wait for the run lock until `deadline`, by the monotonic clock; None: without limit."""
-    pause_s = 0.001
-    while not journal.take_run():
-        holder = journal.holder()
-        if holder is None:
-            continue  # it has been let go by now
-        left_s = pause_s if deadline is None else min(pause_s, deadline - time.monotonic())
-        if left_s <= 0:
-            raise RunLocked(journal.address.run, holder=holder.name, since=holder.since)
-        time.sleep(left_s)
-        pause_s = min(2 * pause_s, LONGEST_PAUSE_S)

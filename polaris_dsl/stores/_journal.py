@@ -52,16 +52,17 @@ def write(lines: Sequence[Line], /, *, behind: Tip) -> Tuple[bytes, Tip]:
         ValueError: a body is more than one line of text.
     """
     n, h = behind.n, behind.h
+    parts = len(lines)
     data = b""
-    for part, line in enumerate(lines, 1):
+    for line in lines:
         n += 1
-        place = f',"part":[{part},{len(lines)}]' if len(lines) > 1 else ""
+        place = f',"part":[{n - behind.n},{parts}]' if parts > 1 else ""
         text = f'{{"n":{n},"at":{_quote(line.at)},{_fields(line)}{place}'
         # A lone surrogate (of a file name, say) has no UTF-8: it is written as the escape that JSON has for it.
         raw = text.encode("utf-8", "backslashreplace")
-        h = _digest(h, raw, b"}")
+        h = blake2b(b"%b%b}" % (h, raw), digest_size=8).hexdigest().encode()
         data += b'%b,"h":"%b"}\n' % (raw, h)
-    if data.count(b"\n") != len(lines):
+    if data.count(b"\n") != parts:
         raise ValueError("the JSON text of a data is one line")
     return data, Tip(n, behind.size + len(data), h)
 
@@ -106,29 +107,29 @@ def _fields(line: Line) -> str:
     """Write what a line says from its `op` on; the bodies of data are taken over as they are."""
     if isinstance(line, Built):
         kept = f',"kept":[{",".join(map(_quote, line.kept))}]' if line.kept else ""
-        return f'"op":"built","by":{_quote(line.by)},"in":{_inputs(line.inputs)},"put":{_puts(line.put)}{kept}'
+        return f'"op":"built","by":{_quote(line.by)},"in":{{{_inputs(line.inputs)}}},"put":[{_puts(line.put)}]{kept}'
     if isinstance(line, Fed):
-        return f'"op":"feed","put":{_puts(line.put)}'
+        return f'"op":"feed","put":[{_puts(line.put)}]'
     if isinstance(line, Started):
         run, flow, graph = _quote(line.run), _quote(line.flow), _quote(line.graph)
         return f'"op":"run","fmt":{FORMAT},"run":{run},"flow":{flow},"graph":{graph}'
     if isinstance(line, Failed):
         error = f'{{"type":{_quote(line.error)},"at":{_quote(line.place)}}}'
         trial = f',"try":{line.trial}' if line.trial else ""
-        return f'"op":"failed","by":{_quote(line.by)},"in":{_inputs(line.inputs)},"err":{error}{trial}'
+        return f'"op":"failed","by":{_quote(line.by)},"in":{{{_inputs(line.inputs)}}},"err":{error}{trial}'
     if isinstance(line, Rested):
         wake = f',"wake":{_quote(line.wake)}' if line.wake else ""
         return f'"op":"rest","status":{_quote(line.status)}{wake}'
     until = f',"until":{_quote(line.until)}' if isinstance(line, Postponed) else ""
-    return f'"op":"{_OPS[type(line)]}","by":{_quote(line.by)},"in":{_inputs(line.inputs)}{until}'
+    return f'"op":"{_OPS[type(line)]}","by":{_quote(line.by)},"in":{{{_inputs(line.inputs)}}}{until}'
 
 
 def _inputs(inputs: Mapping[str, int]) -> str:
-    return "{" + ",".join([f"{_quote(name)}:{version}" for name, version in inputs.items()]) + "}"
+    return ",".join([f"{_quote(name)}:{version}" for name, version in inputs.items()])
 
 
 def _puts(puts: Sequence[Put]) -> str:
-    return "[" + ",".join([f"[{_quote(put.name)},{put.body}]" for put in puts]) + "]"
+    return ",".join([f"[{_quote(put.name)},{put.body}]" for put in puts])
 
 
 def _line(fields: Mapping[str, Any]) -> Line:

@@ -14,7 +14,7 @@ from typing import Dict, Optional
 import attrs
 from typing_extensions import Protocol
 
-from polaris_dsl.errors import UnsafeStore
+from polaris_dsl.errors import RunLocked, UnsafeStore
 from polaris_dsl.stores._disk import READ, Descriptors, Disk
 
 
@@ -59,6 +59,28 @@ def system_locks(descriptors: Descriptors, disk: Disk, /, *, root: str) -> Locks
     except OSError as error:
         raise UnsafeStore(root, why=f"cannot be used: {error.strerror}") from error
     return OfdLocks() if best else FlockLocks(descriptors, disk)
+
+
+LONGEST_PAUSE_S = 0.05
+
+
+def take_run(locks: Locks, fd: int, path: str, /, *, run: str, wait_s: Optional[float]) -> None:
+    """Take the run lock, waiting for it up to `wait_s` seconds (None: without limit).
+
+    Raises:
+        RunLocked: another held it for all that time.
+    """
+    deadline = None if wait_s is None else time.monotonic() + wait_s
+    pause_s = 0.001
+    while not locks.take_run(fd, path):
+        other = locks.holder(fd, path)
+        if other is None:
+            continue  # it has been let go by now, or is about to say who has it
+        left_s = pause_s if deadline is None else min(pause_s, deadline - time.monotonic())
+        if left_s <= 0:
+            raise RunLocked(run, holder=other.name, since=other.since)
+        time.sleep(left_s)
+        pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
 
 
 # --- Linux: both are ranges of bytes of the journal itself, far behind its data; no file more for each run ------------

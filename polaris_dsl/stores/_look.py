@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import Iterator, Optional, Tuple
+from typing import Iterable, Iterator, Optional, Tuple
 
 import attrs
 
@@ -17,6 +17,18 @@ from polaris_dsl.stores._open import Address, Ground, readable, refuse, told
 from polaris_dsl.stores._paths import Folder
 from polaris_dsl.stores._protocol import Glance, Verified
 from polaris_dsl.stores._scan import Scan, scan
+
+
+def readable_ones(seen: Iterable[Glance], /) -> Iterator[Tuple[str, Line]]:
+    """Yield the runs that can be read, with their last lines; then raise the first problem that others had."""
+    problems = []
+    for one in seen:
+        if one.problem is not None:
+            problems.append(one.problem)
+        if one.last is not None:
+            yield one.run, one.last
+    if problems:
+        raise problems[0]
 
 
 @attrs.frozen

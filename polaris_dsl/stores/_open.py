@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import logging
+import os
 import threading
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -15,7 +16,7 @@ from polaris_dsl.errors import CommitUnknown, CorruptJournal, NotWritten, Unknow
 from polaris_dsl.stores._disk import Descriptors, Disk
 from polaris_dsl.stores._journal import start, write
 from polaris_dsl.stores._lines import Line, Rested, Started
-from polaris_dsl.stores._locks import Holder, Locks
+from polaris_dsl.stores._locks import Locks, take_run
 from polaris_dsl.stores._paths import Folder
 from polaris_dsl.stores._scan import Scan, scan
 
@@ -85,8 +86,10 @@ class AppendLock:
         self._locks.take_append(self._fd)
 
     def __exit__(self, *_error: object) -> None:
-        with suppress(OSError):  # what was committed is committed; at the latest, closing the file lets go
+        try:  # noqa: SIM105  `suppress` takes five times as long, at each commit
             self._locks.drop_append(self._fd)
+        except OSError:
+            pass  # what was committed is committed; at the latest, closing the file lets go
 
 
 class OpenJournal:
@@ -104,6 +107,7 @@ class OpenJournal:
         self.address = address
         self.ground = ground
         self._disk = ground.disk
+        self._durable = ground.durable
         self._lines: List[Line] = []
         self._tip = start(address.run)
         self._unsynced = False
@@ -113,13 +117,13 @@ class OpenJournal:
         """Hold the append lock, as a context. Raises `OSError` if there is no lock to be had."""
         return self._append_lock
 
-    def take_run(self) -> bool:
-        """Take the run lock, without waiting; False if another has it."""
-        return self.ground.locks.take_run(self.fd, self.address.path)
+    def take_run(self, *, wait_s: Optional[float]) -> None:
+        """Take the run lock, waiting for it up to `wait_s` seconds (None: without limit).
 
-    def holder(self) -> Optional[Holder]:
-        """Return who has the run lock; None if it is free by now."""
-        return self.ground.locks.holder(self.fd, self.address.path)
+        Raises:
+            RunLocked: another held it for all that time.
+        """
+        take_run(self.ground.locks, self.fd, self.address.path, run=self.address.run, wait_s=wait_s)
 
     def in_place(self) -> bool:
         """Return whether this is still the file that the path names: what is locked may have been removed meanwhile."""
@@ -127,13 +131,15 @@ class OpenJournal:
 
     def append(self, expected_n: int, lines: Sequence[Line], /) -> Tuple[Line, ...]:
         """Commit lines behind line `expected_n`, or return what already follows it; under the append lock."""
-        self.catch_up()
+        state = self._disk.fstat(self.fd)
+        if state.st_size != self._tip.size or not state.st_nlink:
+            self.catch_up(state)
+        if self._tip.n == expected_n:
+            self._commit(lines)
+            return ()
         if self._tip.n < expected_n:
             raise self.unknown()
-        if self._tip.n > expected_n:
-            return tuple(self._lines[expected_n:])
-        self._commit(lines)
-        return ()
+        return tuple(self._lines[expected_n:])
 
     def lines(self, after: int, /) -> Tuple[Line, ...]:
         """Return the lines behind line `after`."""
@@ -147,13 +153,10 @@ class OpenJournal:
         state = self._disk.fstat(self.fd)
         if state.st_size != self._tip.size or not state.st_nlink:
             with self.locked():
-                self.catch_up()
+                self.catch_up(self._disk.fstat(self.fd))
 
-    def catch_up(self) -> None:
+    def catch_up(self, state: os.stat_result, /) -> None:
         """Read what was added since, and recover from what was interrupted; under the append lock."""
-        state = self._disk.fstat(self.fd)
-        if state.st_size == self._tip.size and state.st_nlink:
-            return
         if state.st_nlink == 0:
             raise self.unknown()
         if state.st_size < self._tip.size:
@@ -174,7 +177,7 @@ class OpenJournal:
             if not found.lines:
                 raise self.unknown()
         self._disk.unlink(self.address.path)
-        if self.ground.durable:
+        if self._durable:
             with self.unknown_if_it_fails():
                 self._disk.sync_folder(str(Path(self.address.path).parent))
 
@@ -228,7 +231,7 @@ class OpenJournal:
             if found.torn:
                 _log.warning("%s:%d: dropped an unfinished commit of %d bytes", path, found.tip.n + 1, found.torn)
                 self._disk.ftruncate(self.fd, end)
-            if self.ground.durable:
+            if self._durable:
                 self._disk.write_all(self.fd, data[: end - begin], begin)
                 self._disk.sync(self.fd)
                 if begin == 0:
@@ -246,8 +249,8 @@ class OpenJournal:
             self._cut_back()
             raise NotWritten(self.address.path, why=told(error)) from error
         if len(lines) == 1 and isinstance(lines[0], Rested):
-            self._unsynced = self.ground.durable
-        else:
+            self._unsynced = self._durable
+        elif self._durable:
             self._sync()
         self._lines += lines
         self._tip = tip
@@ -256,12 +259,10 @@ class OpenJournal:
         """Take back what was written of a commit; synced, for its bytes must not show up again under the next one."""
         with self.unknown_if_it_fails():
             self._disk.ftruncate(self.fd, self._tip.size)
-            if self.ground.durable:
+            if self._durable:
                 self._disk.sync(self.fd)
 
     def _sync(self) -> None:
-        if not self.ground.durable:
-            return
         try:
             self._disk.sync(self.fd)
             if self._tip.size == 0:

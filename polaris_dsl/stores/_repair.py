@@ -7,7 +7,8 @@ from typing import Mapping, Optional, Tuple
 
 import attrs
 
-from polaris_dsl.stores._journal import claimed
+from polaris_dsl.stores._disk import Descriptors, Disk
+from polaris_dsl.stores._journal import Tip, claimed
 from polaris_dsl.stores._open import OpenJournal, refuse
 from polaris_dsl.stores._scan import scan
 
@@ -44,7 +45,8 @@ class Repaired:
 
 def lost_of(cut: bytes, /, *, behind: int) -> Tuple[Lost, ...]:
     """Return what lines said of themselves that were cut behind line `behind`; names only, no values."""
-    lines = cut[:-1].split(b"\n") if cut.endswith(b"\n") else cut.split(b"\n")
+    *lines, tail = cut.split(b"\n")
+    lines += [tail] if tail else []
     return tuple(_lost(behind + number, claimed(raw)) for number, raw in enumerate(lines, 1))
 
 
@@ -76,28 +78,34 @@ def repair(journal: OpenJournal, /) -> Repaired:
         if not found.lines:
             raise journal.unknown()
         return Repaired(0, 0, None)
-    copy = _keep_copy(journal, data)
-    cut = data[found.tip.size :]
+    copy = keep_copy(
+        data, disk, journal.ground.descriptors, beside=journal.address.path, durable=journal.ground.durable
+    )
     with journal.unknown_if_it_fails():
         disk.ftruncate(journal.fd, found.tip.size)
         if journal.ground.durable:
             disk.sync(journal.fd)
-    lost = lost_of(cut, behind=found.tip.n)
-    return Repaired(len(lost), len(cut), copy, lost)
+    return repaired(data, found.tip, copy=copy)
 
 
-def _keep_copy(journal: OpenJournal, data: bytes) -> str:
-    ground, path = journal.ground, journal.address.path
+def repaired(data: bytes, tip: Tip, /, *, copy: str) -> Repaired:
+    """Tell what was cut off these bytes of a journal behind a tip."""
+    lost = lost_of(data[tip.size :], behind=tip.n)
+    return Repaired(len(lost), len(data) - tip.size, copy, lost)
+
+
+def keep_copy(data: bytes, disk: Disk, descriptors: Descriptors, /, *, beside: str, durable: bool) -> str:
+    """Write what a journal holds into a new file, named after `beside`, and return its path."""
     number = 1
-    while ground.disk.exists(f"{path}.damaged-{number}"):
+    while disk.exists(f"{beside}.damaged-{number}"):
         number += 1
-    copy = f"{path}.damaged-{number}"
-    fd = ground.descriptors.create(copy)
+    copy = f"{beside}.damaged-{number}"
+    fd = descriptors.create(copy)
     try:
-        ground.disk.write_all(fd, data, 0)
-        if ground.durable:
-            ground.disk.sync(fd)
-            ground.disk.sync_folder(str(Path(path).parent))
+        disk.write_all(fd, data, 0)
+        if durable:
+            disk.sync(fd)
+            disk.sync_folder(str(Path(copy).parent))
     finally:
-        ground.descriptors.close(fd)
+        descriptors.close(fd)
     return copy

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-from pathlib import Path
 from typing import Iterator
 
 from polaris_dsl.errors import CorruptJournal, DefinitionError, StoreError, UnknownRun
@@ -11,9 +10,8 @@ from polaris_dsl.stores._lines import Line
 from polaris_dsl.stores._move import hand_over
 from polaris_dsl.stores._open import readable
 from polaris_dsl.stores._protocol import Glance, Journals, Verified
-from polaris_dsl.stores._repair import Repaired
+from polaris_dsl.stores._repair import Repaired, keep_copy, repaired
 from polaris_dsl.stores._sqlite_database import Database
-from polaris_dsl.stores._sqlite_file import DatabaseFile
 from polaris_dsl.stores._sqlite_locks import digest, held
 from polaris_dsl.stores._sqlite_rows import (
     Address,
@@ -106,11 +104,13 @@ def repair(database: Database, at: Address, /) -> Repaired:
         refuse_foreign(kept, at)
         if kept.found.damage is None:
             return Repaired(0, 0, None)
-        copy = _keep_copy(database.file, at, kept.data)
+        file = database.file
+        with readable(file.path):
+            beside = f"{file.path}-{digest(at)}"
+            copy = keep_copy(kept.data, file.disk, file.files, beside=beside, durable=file.durable)
         # It is as it was read: nobody appends to a damaged journal, and who would repair it has to hold the run.
         database.commit(lambda connection: replace(connection, at, kept.noted, kept.data[: kept.found.tip.size]))
-    tip = kept.found.tip
-    return Repaired(max(kept.lines - tip.n, 0), len(kept.data) - tip.size, copy)
+    return repaired(kept.data, kept.found.tip, copy=copy)
 
 
 def move(database: Database, at: Address, /, *, into: Journals) -> None:
@@ -163,21 +163,3 @@ def _last(database: Database, at: Address, number: int) -> Line:
     with database.reading() as connection:
         kept = fetch_numbered(connection, at, number)
     return trusted(kept, at).found.lines[-1]
-
-
-def _keep_copy(file: DatabaseFile, at: Address, data: bytes) -> str:
-    path = f"{file.path}-{digest(at)}.damaged"
-    number = 1
-    while file.disk.exists(f"{path}-{number}"):
-        number += 1
-    copy = f"{path}-{number}"
-    with readable(copy):
-        fd = file.files.create(copy)
-        try:
-            file.disk.write_all(fd, data, 0)
-            if file.durable:
-                file.disk.sync(fd)
-                file.disk.sync_folder(str(Path(copy).parent))
-        finally:
-            file.files.close(fd)
-    return copy

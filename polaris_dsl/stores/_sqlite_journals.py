@@ -10,6 +10,7 @@ from typing import Dict, Iterator, Optional, Sequence, Tuple
 from polaris_dsl.stores._checks import check_commit, check_run_id
 from polaris_dsl.stores._journal import Tip, start
 from polaris_dsl.stores._lines import Line, Rested
+from polaris_dsl.stores._look import readable_ones
 from polaris_dsl.stores._sqlite_care import adopt, glance
 from polaris_dsl.stores._sqlite_database import Database
 from polaris_dsl.stores._sqlite_locks import held
@@ -124,14 +125,7 @@ class SqliteJournals:
             WrongWorkflow: as above, they belong to another workflow.
             UnsafeStore: the database cannot be read.
         """
-        problems = []
-        for seen in glance(self._database, self._workflow):
-            if seen.problem is not None:
-                problems.append(seen.problem)
-            if seen.last is not None:
-                yield seen.run, seen.last
-        if problems:
-            raise problems[0]
+        return readable_ones(glance(self._database, self._workflow))
 
     def delete(self, run: str, /) -> None:
         """Remove a run, durably, whatever the state of its journal.

@@ -9,7 +9,6 @@ from contextlib import contextmanager, suppress
 from hashlib import blake2b, sha256
 from typing import Callable, Iterator, Optional, Tuple
 
-from polaris_dsl.errors import RunLocked
 from polaris_dsl.stores._disk import READ, Descriptors, Disk
 from polaris_dsl.stores._locks import (
     _APPEND,
@@ -25,6 +24,7 @@ from polaris_dsl.stores._locks import (
     _process,
     _range,
     system_locks,
+    take_run,
 )
 from polaris_dsl.stores._open import readable
 from polaris_dsl.stores._sqlite_file import DatabaseFile
@@ -39,9 +39,6 @@ _BANDS = _APPEND // _BAND
 _MIDDLE = 1 << 22
 """The most that a process id can be."""
 _ZERO_S = 1_700_000_000
-
-
-LONGEST_PAUSE_S = 0.05
 
 
 def database_locks(descriptors: Descriptors, disk: Disk, /, *, path: str) -> Locks:
@@ -118,11 +115,10 @@ def held(file: DatabaseFile, at: Address, /, *, wait_s: Optional[float]) -> Iter
         UnsafeStore: there are no locks to be had.
     """
     name, process = _name(file, at), os.getpid()
-    deadline = None if wait_s is None else time.monotonic() + wait_s
     with readable(file.beside):
         fd = file.files.open(file.beside, create=True)
         try:
-            _take(file, at, fd, deadline=deadline)
+            take_run(file.locks, fd, name, run=at.run, wait_s=wait_s)
         except BaseException:
             file.files.close(fd)
             raise
@@ -156,18 +152,3 @@ def digest(at: Address, /) -> str:
 
 def _name(file: DatabaseFile, at: Address) -> str:
     return f"{file.beside}-{digest(at)}"
-
-
-def _take(file: DatabaseFile, at: Address, fd: int, *, deadline: Optional[float]) -> None:
-    """Wait for the run lock until `deadline`, by the monotonic clock; None: without limit."""
-    name = _name(file, at)
-    pause_s = 0.001
-    while not file.locks.take_run(fd, name):
-        other = file.locks.holder(fd, name)
-        if other is None:
-            continue  # it has been let go by now, or is about to say who has it
-        left_s = pause_s if deadline is None else min(pause_s, deadline - time.monotonic())
-        if left_s <= 0:
-            raise RunLocked(at.run, holder=other.name, since=other.since)
-        time.sleep(left_s)
-        pause_s = min(2 * pause_s, LONGEST_PAUSE_S)

@@ -10,8 +10,8 @@ from typing import Callable, Iterator, List, Optional, Type, Union
 
 from typing_extensions import Literal, Self
 
-from polaris_dsl.errors import DefinitionError, UnknownRun, UnsafeStore
-from polaris_dsl.stores._checks import check_run_id
+from polaris_dsl.errors import DefinitionError, UnsafeStore
+from polaris_dsl.stores._checks import check_run_id, the_workflow
 from polaris_dsl.stores._disk import Descriptors, Disk, system_disk
 from polaris_dsl.stores._locks import Holder, Locks
 from polaris_dsl.stores._open import readable
@@ -134,12 +134,9 @@ class SqliteStore:
             DefinitionError: several workflows have a run of this id, and none was named.
         """
         check_run_id(run_id)
-        names = [workflow] if workflow is not None else self._workflows_with(run_id)
-        if len(names) > 1:
-            raise DefinitionError(f"{', '.join(names)} all have a run {run_id!r}; say which is meant with workflow=")
-        if not names:
-            raise UnknownRun(run_id, workflow="(any)")
-        return repair(self._database, self._address(run_id, names[0]))
+        if workflow is None:
+            workflow = the_workflow(self._workflows_with(run_id), run=run_id)
+        return repair(self._database, self._address(run_id, workflow))
 
     def move(self, run_id: str, /, *, workflow: str, into: Store) -> None:
         """Move a run into another store, which must not have it: durable there before it is removed here.

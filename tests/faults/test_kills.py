@@ -201,7 +201,7 @@ def what_the_kills_find(root: Path, *killed_at: KillAt, locks: str = "ofd") -> C
 
 @control
 def test_the_kills_of_a_repair_notice_that_no_copy_is_kept(monkeypatch, ram):
-    monkeypatch.setattr(_repair, "_keep_copy", lambda journal, data: "nowhere")
+    monkeypatch.setattr(_repair, "keep_copy", lambda *_, **__: "nowhere")
     verdict = Verdict()
     assert not repair_until_killed(ram, KillAt(1_000, "before"), verdict)
     assert verdict.found[Problem.LOST]
