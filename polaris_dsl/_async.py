@@ -59,19 +59,19 @@ async def held(runs: Runs, run_id: str, fed: Frozen, /, *, wait_s: Optional[floa
     """
     aside = aside_for(runs)
     ends_s = None if wait_s is None else monotonic() + wait_s
-    left, pause_s = fed, 0.001
+    left, waited, pause_s = fed, False, 0.001
     while True:
         lock = runs.journals.hold(run_id, wait_s=0)
         try:
             await aside(lock.__enter__)
             break
         except RunLocked as locked:
-            if left:
-                await aside(runs.feed, run_id, left)
-                left = {}
+            if fed and not waited:
+                left = await aside(runs.feed, run_id, fed)
+            waited = True
             left_s = pause_s if ends_s is None else min(pause_s, ends_s - monotonic())
             if left_s <= 0:
-                locked.kept, locked.own = bool(fed), own
+                locked.kept, locked.own = bool(fed) and not left, own
                 raise
         await asyncio.sleep(left_s)
         pause_s = min(2 * pause_s, LONGEST_PAUSE_S)

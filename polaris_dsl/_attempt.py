@@ -150,8 +150,15 @@ def lineage(call: Call, versions: Versions, /) -> Dict[str, int]:
 
 
 def key_of(plan: Plan, call: Call, versions: Versions, /, *, run_id: str) -> str:
-    """Return the idempotency key of a call."""
-    return idempotency_key(plan.workflow, run_id, call.name, lineage(call, versions))
+    """Return the idempotency key of a call.
+
+    Transient data do not count: that one which is fed again after a crash is the same cannot be known, and an effect
+    that happens twice is worse than one that is recognized although it was to happen again.
+    """
+    known = lineage(call, versions)
+    for slot in plan.transient:
+        known.pop(plan.names_of[slot], None)
+    return idempotency_key(plan.workflow, run_id, call.name, known)
 
 
 def idempotency_key(workflow: str, run_id: str, builder: str, lineage: Mapping[str, int]) -> str:

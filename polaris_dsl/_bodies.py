@@ -49,6 +49,9 @@ class Live:
             return False
 
 
+LIVE = Live()
+
+
 def bodies_for(plan: Plan, /, *, encoded: bool) -> Bodies:
     """Return how the values of a workflow stand in a store that keeps JSON, or live values.
 
@@ -56,7 +59,7 @@ def bodies_for(plan: Plan, /, *, encoded: bool) -> Bodies:
         CodecError: a data cannot be turned into JSON.
     """
     if not encoded:
-        return Live()
+        return LIVE
     from polaris_dsl._encoded import Encoded  # noqa: PLC0415  only such a store needs the codec
     from polaris_dsl.codec import JsonCodec  # noqa: PLC0415  as above
 

@@ -12,8 +12,8 @@ from typing import Callable, Deque, Dict, Optional, Sequence, Set
 import attrs
 
 from polaris_dsl._attempt import Attempt, Outcome, failure
-from polaris_dsl._bodies import Bodies
-from polaris_dsl._drafts import Record, built_line, failed, postponed
+from polaris_dsl._bodies import LIVE, Bodies
+from polaris_dsl._drafts import Record, built_line, failed, postponed, transient_line
 from polaris_dsl._express import Known
 from polaris_dsl._state import FED, State, Versions
 from polaris_dsl.errors import BuilderError, CodecError, NotWritten
@@ -80,8 +80,8 @@ class Commits:
     def leave(self, now: datetime, /) -> None:
         """Leave alone what asked not to be called again before a time that has not come by now."""
         for call, (versions, until) in self.state.postponed.items():
-            if now < moment(until):
-                self.tried[call] = versions
+            if now < moment(until) and self.state.current(call, versions):
+                self.tried[call] = self.state.versions(call)
 
     def breaks(self, error: Optional[BaseException], /) -> None:
         """Take in what has to end this call, if it is anything; what came first counts."""
@@ -121,6 +121,8 @@ class Commits:
         """Make the body of a product; a value that cannot be kept is the failure of the builder that made it."""
         if isinstance(outcome, BuilderError) or outcome[0] is None:
             return Ended(attempt, outcome)
+        if outcome[0] in self.state.plan.transient:
+            return Ended(attempt, outcome, outcome[1])
         try:
             body, value = self._bodies.freeze(outcome[1])
         except CodecError as error:
@@ -211,7 +213,12 @@ class Commits:
         slot, body = outcome[0], ended.body
         if slot is None:
             return built_line, time(), call, versions, None, None, False
-        ended.kept = state.version[slot] > 0 and self._bodies.same(state.body[slot], body)
+        if slot in state.plan.transient:
+            ended.kept = state.version[slot] > 0 and LIVE.same(state.body[slot], body)
+            if not ended.kept:
+                return transient_line, time(), call, versions, self._names[slot]
+        else:
+            ended.kept = state.version[slot] > 0 and self._bodies.same(state.body[slot], body)
         return built_line, time(), call, versions, self._names[slot], body, ended.kept
 
     def _apply(self, ended: Ended) -> None:

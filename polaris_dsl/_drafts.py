@@ -46,6 +46,11 @@ def built_line(at: str, call: Call, versions: Versions, name: Optional[str], bod
     return Built(at, call.name, lineage(call, versions), put, (name,) if name is not None and kept else ())
 
 
+def transient_line(at: str, call: Call, versions: Versions, name: str) -> Built:
+    """Do the same for a new data that is not written."""
+    return Built(at, call.name, lineage(call, versions), transient=(name,))
+
+
 def failed(call: Call, versions: Versions, error: BuilderError, *, trial: int = 0) -> Draft:
     """Say that a call raised: the type of the error and its place; its text may quote a secret."""
     kind = type(error.__cause__ or error).__name__

@@ -171,14 +171,13 @@ class Executor(Generic[TargetT, InputT]):
             with self._journals.hold(run_id, wait_s=0), self._being_run(run_id):
                 return cast("Run[TargetT]", self._turns.run(run_id, fed, timeout_s=limit_s))
         except RunLocked:
-            if fed:
-                self._runs.feed(run_id, fed)
+            left = self._runs.feed(run_id, fed) if fed else {}
         own = self._is_being_run(run_id)
         try:
             with self._journals.hold(run_id, wait_s=0 if own else wait_s), self._being_run(run_id):
-                return cast("Run[TargetT]", self._turns.run(run_id, {}, timeout_s=limit_s))
+                return cast("Run[TargetT]", self._turns.run(run_id, left, timeout_s=limit_s))
         except RunLocked as locked:
-            locked.kept, locked.own = bool(fed), own
+            locked.kept, locked.own = bool(fed) and not left, own
             raise
 
     async def arun(
@@ -207,10 +206,11 @@ class Executor(Generic[TargetT, InputT]):
         A process that is running the run takes it up; otherwise the next `run(run_id)` does.
 
         Raises:
-            UnexpectedData: something is not an input; nothing of this call was kept.
+            UnexpectedData: something is not an input, or transient, which only `run` takes; nothing of this call was
+                kept.
             StoreError: the store failed; see its subclasses.
         """
-        self._runs.feed(run_id, self._runs.freeze(data))
+        self._runs.feed(run_id, self._runs.freeze(data, lasting=True))
 
     def wake(self, now: Optional[datetime] = None, /) -> Tuple[Run[TargetT], ...]:
         """Resume the runs of this workflow in which a builder may be called again that raised `RetryAt`.

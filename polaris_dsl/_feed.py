@@ -10,8 +10,12 @@ from polaris_dsl.errors import UnexpectedData
 _NO_SLOT = -1
 
 
-def accept(plan: Plan, data: Sequence[object], /) -> Dict[int, object]:
-    """Return the values that are fed, by slot; raises `UnexpectedData`, which names types and never values."""
+def accept(plan: Plan, data: Sequence[object], /, *, lasting: bool = False) -> Dict[int, object]:
+    """Return the values that are fed, by slot; `lasting`: no transient ones are taken.
+
+    Raises:
+        UnexpectedData: it names types, and never values.
+    """
     if plan.refused is not None:
         raise plan.refused
     taken: Dict[int, object] = {}
@@ -19,6 +23,8 @@ def accept(plan: Plan, data: Sequence[object], /) -> Dict[int, object]:
     for value in data:
         slot = plan.slots.get(type(value), _NO_SLOT)
         problem = _problem(plan, value, slot)
+        if problem is None and lasting and slot in plan.transient:
+            problem = f"{type(value).__name__} is transient, and lives only within one call of run(): feed it there"
         if problem is None and slot in taken:
             problem = f"two values of {type(value).__name__} in one call: feed them one after the other"
         if problem is not None:

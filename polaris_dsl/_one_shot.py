@@ -94,8 +94,8 @@ class OneShot:
         try:
             Execution(making, Waves(commits, most=max_rounds, run_id=run_id), run_id=run_id).run()
         except NotSettled as error:
-            error.with_run(run_of(state, run_id=run_id, built=commits.built))
+            error.with_run(run_of(state.at_rest(), run_id=run_id, built=commits.built))
             raise
-        run = run_of(state, run_id=run_id, built=commits.built)
+        run = run_of(state.at_rest(), run_id=run_id, built=commits.built)
         raise_first(commits.failures, run)
         return run

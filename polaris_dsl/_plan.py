@@ -123,7 +123,7 @@ class Plan:
     refused: Optional[WorkflowError] = None
     """Why it takes no data: it stands in for that of a wrong workflow, while workflows are only checked."""
     heeds_options: bool = attrs.field(init=False)
-    """Whether a call has options, or the whole a time."""
+    """Whether a call has options, or the whole a time or transient data."""
     names_of: Tuple[str, ...] = attrs.field(init=False)
     """The names of the data, by slot."""
     followers: Tuple[Tuple[int, ...], ...] = attrs.field(init=False)
@@ -139,7 +139,11 @@ class Plan:
 
     @heeds_options.default
     def _heeds_options(self) -> bool:
-        return self.timeout_s is not None or any(call.options is not NO_OPTIONS for call in self.calls)
+        return (
+            self.timeout_s is not None
+            or bool(self.transient)
+            or any(call.options is not NO_OPTIONS for call in self.calls)
+        )
 
     @names_of.default
     def _names_of(self) -> Tuple[str, ...]:

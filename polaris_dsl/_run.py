@@ -143,7 +143,14 @@ def run_of(state: State, /, *, run_id: str, built: AbstractSet[int]) -> Run[obje
 def status_of(state: State, /) -> Status:
     """Return where a run stands."""
     if state.touched or not state.begun:
-        due = Wave(state, tried={call: versions for call, (versions, _) in state.postponed.items()}).due
+        due = Wave(
+            state,
+            tried={
+                call: state.versions(call)
+                for call, (versions, _) in state.postponed.items()
+                if state.current(call, versions)
+            },
+        ).due
         if any(call in state.raised or call in state.intended for call in due):
             return Status.FAILED
         if due:
@@ -152,23 +159,25 @@ def status_of(state: State, /) -> Status:
 
 
 def _wake_at(state: State) -> Optional[datetime]:
-    untils = [until for call, (versions, until) in state.postponed.items() if state.versions(call) == versions]
+    untils = [until for call, (versions, until) in state.postponed.items() if state.current(call, versions)]
     return moment(min(untils)) if untils else None
 
 
 def _missing(state: State) -> Iterator[type]:
     plan, open_worlds = state.plan, _open_worlds(state)
     for slot in plan.inputs:
-        if not state.version[slot] and any(
-            plan.worlds.possible(plan.leads[call] & open_worlds) for call in plan.consumers[slot]
-        ):
+        takers = plan.consumers[slot]
+        if slot in state.gone:
+            takers = tuple(call for call in takers if state.finished[call] is None)
+        if not state.version[slot] and any(plan.worlds.possible(plan.leads[call] & open_worlds) for call in takers):
             yield plan.data[slot]
 
 
 def _silent(state: State) -> Iterator[str]:
     plan, open_worlds = state.plan, _open_worlds(state)
     for call, spec in enumerate(plan.calls):
-        returned_nothing = state.made[call] is None and state.finished[call] == state.versions(call)
+        finished = state.finished[call]
+        returned_nothing = state.made[call] is None and finished is not None and state.current(call, finished)
         present = 0 not in spec.consumes_of(state.version)
         if returned_nothing and present and plan.worlds.possible(plan.leads[call] & open_worlds):
             yield spec.name
@@ -178,6 +187,6 @@ def _open_worlds(state: State) -> int:
     """Return the worlds that agree with the choices made so far."""
     mask = state.plan.worlds.every
     for call, slot, worlds in state.plan.choices:
-        if state.version[slot] and state.maker[slot] == call:
+        if (state.version[slot] or slot in state.gone) and state.maker[slot] == call:
             mask &= worlds
     return mask

@@ -7,13 +7,13 @@ from typing import Dict, List, Sequence, Tuple
 
 import attrs
 
-from polaris_dsl._bodies import Bodies
+from polaris_dsl._bodies import LIVE, Bodies
 from polaris_dsl._drafts import Lines, Record
 from polaris_dsl._feed import accept
 from polaris_dsl._plan import Plan
 from polaris_dsl._state import State
 from polaris_dsl.errors import UnknownRun
-from polaris_dsl.stores import Fed, Journals, Line, Put, Started
+from polaris_dsl.stores import Fed, Journals, Line, Put, Rested, Started
 from polaris_dsl.stores._lines import Draft
 from polaris_dsl.stores._memory import MemoryJournals
 
@@ -29,13 +29,18 @@ class Runs:
     journals: Journals
     bodies: Bodies
 
-    def freeze(self, data: Tuple[object, ...], /) -> Frozen:
-        """Make bodies of what is fed; raises `UnexpectedData`."""
-        return {slot: self.bodies.freeze(value) for slot, value in accept(self.plan, data).items()}
+    def freeze(self, data: Tuple[object, ...], /, *, lasting: bool = False) -> Frozen:
+        """Make bodies of what is fed, which may have to last; raises `UnexpectedData`."""
+        taken, transient = accept(self.plan, data, lasting=lasting), self.plan.transient
+        return {slot: (v, v) if slot in transient else self.bodies.freeze(v) for slot, v in taken.items()}
 
-    def feed(self, run_id: str, fed: Frozen, /) -> None:
-        """Commit what is new of what is fed, whoever holds the run."""
-        self.take_up(Lines(self.journals, run_id), self._begun(run_id), run_id, fed)
+    def feed(self, run_id: str, fed: Frozen, /) -> Frozen:
+        """Commit what is new of what is fed, whoever holds the run; return what lives only in a call that holds it."""
+        left = {slot: frozen for slot, frozen in fed.items() if slot in self.plan.transient}
+        lasting = {slot: frozen for slot, frozen in fed.items() if slot not in left}
+        if lasting or not left:
+            self.take_up(Lines(self.journals, run_id), self._begun(run_id), run_id, lasting)
+        return left
 
     def opened(self, run_id: str, /) -> Tuple[Record, State]:
         """Return where the lines of a run go that is held, and what it holds by now."""
@@ -64,8 +69,7 @@ class Runs:
             if not state.n:
                 drafts.append((Started, time.time(), run_id, self.plan.workflow, self.plan.graph))
             if put:
-                named = tuple([Put(self.plan.data[slot].__name__, body) for slot, body, _ in put])
-                drafts.append((Fed, time.time(), named))
+                drafts.append((Fed, time.time(), *self._told(put)))
             news = record.put(state.n, drafts) if drafts else ()
             if not news:
                 break
@@ -73,6 +77,23 @@ class Runs:
             state.passed()
         if put:
             state.fed(put)
+
+    def part(self, record: Record, state: State, /) -> None:
+        """Let the transient data go of a call that did not come to its end: their names are all that is left."""
+        while any(state.version[slot] for slot in self.plan.transient):
+            news = record.put(state.n, ((Rested, time.time(), "due"),))
+            for line in news:
+                state.apply(line)
+            if not news:
+                state.passed(("due", ""))
+
+    def _told(self, put: Sequence[Tuple[int, object, object]]) -> Tuple[Tuple[Put, ...], Tuple[str, ...]]:
+        """Return what the journal is told of what was fed: data with their bodies, or names alone."""
+        names, transient = self.plan.names_of, self.plan.transient
+        if not transient:
+            return tuple([Put(names[slot], body) for slot, body, _ in put]), ()
+        lasting = tuple([Put(names[slot], body) for slot, body, _ in put if slot not in transient])
+        return lasting, tuple([names[slot] for slot, _, _ in put if slot in transient])
 
     def state(self, run_id: str, /) -> State:
         """Return what a run holds; raises `UnknownRun` and `StoreError`."""
@@ -86,8 +107,11 @@ class Runs:
         return [
             (slot, body, value)
             for slot, (body, value) in fed.items()
-            if not (state.version[slot] and self.bodies.same(state.body[slot], body))
+            if not (state.version[slot] and self._same(slot, state.body[slot], body))
         ]
+
+    def _same(self, slot: int, old: object, new: object) -> bool:
+        return (LIVE if slot in self.plan.transient else self.bodies).same(old, new)
 
     def _begun(self, run_id: str) -> State:
         try:

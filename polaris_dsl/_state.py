@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Callable, Dict, Iterable, List, Mapping, Optional, Set, Tuple, Union
+from copy import copy
+from typing import Callable, Dict, List, Mapping, Optional, Sequence, Set, Tuple, Union
 
 from polaris_dsl._plan import Plan
 from polaris_dsl.stores import Built, Failed, Fed, Intended, Line, Postponed, Released, Rested
@@ -32,6 +33,7 @@ class State:
     called twice, with their versions and when that was; `postponed` those that asked to be called again, with the
     versions that they were called with and not before when. `touched` are those for which something may have changed
     since they were last looked at. `rested`: the status and the wake of the last line, where a call ended with it.
+    `gone`, by slot: the transient data that were there until a call ended.
     """
 
     def __init__(self, plan: Plan, /, *, thaw: Callable[[int, object], object]) -> None:
@@ -48,6 +50,7 @@ class State:
         self.intended: Dict[int, Tuple[Versions, str]] = {}
         self.postponed: Dict[int, Tuple[Versions, str]] = {}
         self.touched: Set[int] = {call for call, spec in enumerate(plan.calls) if not spec.consumes}
+        self.gone: Set[int] = set()
         self.begun = False
         self.rested: Optional[Tuple[str, str]] = None
         self._thaw = thaw
@@ -71,15 +74,26 @@ class State:
         if 0 in spec.consumes_of(self.version):
             return False
         finished = self.finished[call]
-        return finished is None or finished != spec.versions_of(self.version)
+        return finished is None or not self.current(call, finished)
+
+    def current(self, call: int, versions: Versions, /) -> bool:
+        """Say whether a call would be made now with what these versions tell; what has gone makes no difference."""
+        spec = self.plan.calls[call]
+        now = spec.versions_of(self.version)
+        if now == versions or not self.gone:
+            return now == versions
+        return all(
+            old == new or (not new and slot in self.gone) for slot, old, new in zip(spec.waits_for, versions, now)
+        )
 
     # --- moving on
 
     def apply(self, line: Line, /) -> None:
         """Take in the next line of the journal. Names that the workflow no longer knows are passed over."""
         if isinstance(line, Fed):
-            known = [(self.plan.named.get(put.name), put.body) for put in line.put]
-            self.fed([(slot, body, UNREAD) for slot, body in known if slot is not None])
+            known = [(self.plan.named.get(put.name), put.body, UNREAD) for put in line.put]
+            known += [(self._transient(name), None, None) for name in line.transient]
+            self.fed([(slot, body, value) for slot, body, value in known if slot is not None])
         elif isinstance(line, _OF_CALLS) and line.by in self.plan.numbers:
             call = self.plan.numbers[line.by]
             self._apply_to(call, line)
@@ -103,13 +117,17 @@ class State:
         """Take in a line that changes nothing: where a call came to rest, for one."""
         self.n += 1
         self.rested = rested
+        if rested is not None and self.plan.transient:
+            self._part()
 
-    def fed(self, put: Iterable[Tuple[int, object, object]], /) -> None:
+    def fed(self, put: Sequence[Tuple[int, object, object]], /) -> None:
         """Take in data from outside: slots, bodies and values."""
         self.passed()
         for slot, body, value in put:
             self._put(slot, body, value, FED)
             self.touched.update(self.plan.takers[slot])
+        if self.gone:
+            self._look_at([taker for slot, _, _ in put for taker in self.plan.takers[slot]])
 
     def failed(self, call: int, /) -> None:
         """Take in that a call raised."""
@@ -153,12 +171,8 @@ class State:
         self.rested = None
         self.begun = True
         self.finished[call] = versions
-        if self.raised:
-            self.raised.discard(call)
-        if self.intended:
-            self.intended.pop(call, None)
-        if self.postponed:
-            self.postponed.pop(call, None)
+        if self.raised or self.intended or self.postponed:
+            self._ends(call)
         if self.plan.loops:
             self.touched.update(self.plan.back[call])
         before = self.made[call]
@@ -170,12 +184,20 @@ class State:
                 self._put(slot, body, value, call)
         if before is not None and before != slot:
             self._withdraw(before, call)  # last: what is made now may take the place of what would go with it
+        if self.gone:
+            self._look_at([taker for made in self.plan.calls[call].produces for taker in self.plan.takers[made]])
+
+    def _ends(self, call: int) -> None:
+        self.raised.discard(call)
+        self.intended.pop(call, None)
+        self.postponed.pop(call, None)
 
     def _apply_built(self, call: int, line: Built) -> None:
         spec = self.plan.calls[call]
         versions = self._versions_in(call, line.inputs)
         slot, body = self._product(line)
-        self.built(call, versions, slot, body, UNREAD, bool(line.kept))
+        value = None if line.transient else UNREAD
+        self.built(call, versions, slot, body, value, bool(line.kept))
         if len(line.inputs) != sum(map(bool, versions)):
             # A journal of older code may know other inputs: then this was not the last call of what the builder is now.
             self.finished[call] = None
@@ -189,13 +211,21 @@ class State:
             return self.plan.named.get(put.name), put.body
         for name in line.kept:
             return self.plan.named.get(name), None
+        for name in line.transient:
+            return self._transient(name), None
         return None, None
+
+    def _transient(self, name: str) -> Optional[int]:
+        slot = self.plan.named.get(name, -1)
+        return slot if slot in self.plan.transient else None
 
     def _put(self, slot: int, body: object, value: object, maker: int) -> None:
         self.version[slot] = self.n
         self.body[slot] = body
         self.value[slot] = value
         self.maker[slot] = maker
+        if self.gone:
+            self.gone.discard(slot)
         if value is UNREAD:
             self._unread.add(slot)
         elif self._unread:
@@ -212,11 +242,63 @@ class State:
         waiting = [(slot, maker)]
         while waiting:
             slot, maker = waiting.pop()
-            if self.version[slot] and self.maker[slot] == maker:
+            if (self.version[slot] or slot in self.gone) and self.maker[slot] == maker:
                 self.version[slot] = 0
+                self.gone.discard(slot)
                 self.body[slot] = self.value[slot] = None
                 self.maker[slot] = FED
                 self._unread.discard(slot)
                 self.touched.update(self.plan.takers[slot])
                 for taker in self.plan.consumers[slot]:
                     waiting.extend((product, taker) for product in self.plan.calls[taker].produces)
+
+    # --- transient data
+
+    def at_rest(self) -> State:
+        """Return what there will be when the call has ended: transient data go with it."""
+        if not self.plan.transient:
+            return self
+        after = copy(self)
+        for name, held in vars(self).items():
+            if isinstance(held, (list, dict, set)):
+                setattr(after, name, held.copy())
+        after.passed(("", ""))
+        return after
+
+    def _part(self) -> None:
+        """Let transient data go. Nothing is called again for that, but for what needs them still."""
+        going = [slot for slot in self.plan.transient if self.version[slot]]
+        for slot in going:
+            self.version[slot] = 0
+            self.body[slot] = self.value[slot] = None
+        self._unread.difference_update(going)
+        self.gone.update(going)
+        self._look_at([taker for slot in going for taker in self.plan.consumers[slot]])
+
+    def _look_at(self, takers: Sequence[int]) -> None:
+        """Withdraw what is out of date, and cannot be built again before a transient data is there that has gone.
+
+        Where builders make that data, they are to be called again, as far as nothing else is missing.
+        """
+        wanted: List[int] = []
+        for taker in takers:
+            spec = self.plan.calls[taker]
+            absent = {slot for slot in spec.consumes if not self.version[slot]}
+            if absent and absent <= self.gone:
+                finished = self.finished[taker]
+                if finished is None or not self.current(taker, finished):
+                    self._forget(taker)
+                    wanted.extend(absent)
+        for slot in wanted:  # grows while it is walked
+            for call, spec in enumerate(self.plan.calls):
+                if self.made[call] == slot:
+                    self._forget(call)
+                    wanted.extend(self.gone.intersection(spec.consumes))
+
+    def _forget(self, call: int) -> None:
+        """Take back that a call was finished."""
+        slot = self.made[call]
+        self.finished[call] = self.made[call] = None
+        self.touched.add(call)
+        if slot is not None and slot not in self.gone:
+            self._withdraw(slot, call)

@@ -60,7 +60,7 @@ class Turns:
             with _with_run(making, run_id):
                 while True:
                     execution.run()
-                    run = run_of(making.commits.state, run_id=run_id, built=making.commits.built)
+                    run = run_of(making.commits.state.at_rest(), run_id=run_id, built=making.commits.built)
                     if making.commits.rest(run.status.value, _wake(run)):
                         break
             ends(self._ended(making, run))
@@ -78,7 +78,7 @@ class Turns:
             with _with_run(making, run_id):
                 while True:
                     await execution.run()
-                    run = run_of(making.commits.state, run_id=run_id, built=making.commits.built)
+                    run = run_of(making.commits.state.at_rest(), run_id=run_id, built=making.commits.built)
                     if await aside(making.commits.rest, run.status.value, _wake(run)):
                         break
             ends(self._ended(making, run))
@@ -103,6 +103,7 @@ class Turns:
         now: Optional[datetime],
     ) -> Making:
         record, state = self.runs.opened(run_id)
+        self.runs.part(record, state)
         self.runs.take_up(record, state, run_id, fed)
         commits = Commits(state, record, run_id=run_id, bodies=self.runs.bodies)
         if state.postponed:
@@ -147,7 +148,7 @@ def _with_run(making: Making, run_id: str) -> Iterator[None]:
     try:
         yield
     except (HookFailed, NotSettled) as error:
-        error.with_run(run_of(making.commits.state, run_id=run_id, built=making.commits.built))
+        error.with_run(run_of(making.commits.state.at_rest(), run_id=run_id, built=making.commits.built))
         raise
 
 

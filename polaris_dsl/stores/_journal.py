@@ -16,6 +16,7 @@ FORMAT = 1
 _SEAL = b',"h":"0123456789abcdef"}'
 _H = slice(-18, -2)
 _quote: Callable[[str], str] = json.encoder.encode_basestring  # what an encoder calls for text, without the way to it
+_NAMES = ("kept", "transient")
 _OPS: Mapping[type, str] = {Intended: "intended", Released: "released", Postponed: "postponed"}
 _value_at = json.JSONDecoder().raw_decode
 
@@ -106,10 +107,10 @@ def _digest(*parts: bytes) -> bytes:
 def _fields(line: Line) -> str:
     """Write what a line says from its `op` on; the bodies of data are taken over as they are."""
     if isinstance(line, Built):
-        kept = f',"kept":[{",".join(map(_quote, line.kept))}]' if line.kept else ""
-        return f'"op":"built","by":{_quote(line.by)},"in":{{{_inputs(line.inputs)}}},"put":[{_puts(line.put)}]{kept}'
+        names = _names("kept", line.kept) + _names("transient", line.transient)
+        return f'"op":"built","by":{_quote(line.by)},"in":{{{_inputs(line.inputs)}}},"put":[{_puts(line.put)}]{names}'
     if isinstance(line, Fed):
-        return f'"op":"feed","put":[{_puts(line.put)}]'
+        return f'"op":"feed","put":[{_puts(line.put)}]{_names("transient", line.transient)}'
     if isinstance(line, Started):
         run, flow, graph = _quote(line.run), _quote(line.flow), _quote(line.graph)
         return f'"op":"run","fmt":{FORMAT},"run":{run},"flow":{flow},"graph":{graph}'
@@ -124,6 +125,10 @@ def _fields(line: Line) -> str:
     return f'"op":"{_OPS[type(line)]}","by":{_quote(line.by)},"in":{{{_inputs(line.inputs)}}}{until}'
 
 
+def _names(key: str, names: Sequence[str]) -> str:
+    return f',"{key}":[{",".join(map(_quote, names))}]' if names else ""
+
+
 def _inputs(inputs: Mapping[str, int]) -> str:
     return ",".join([f"{_quote(name)}:{version}" for name, version in inputs.items()])
 
@@ -135,9 +140,9 @@ def _puts(puts: Sequence[Put]) -> str:
 def _line(fields: Mapping[str, Any]) -> Line:
     op, at = fields["op"], fields["at"]
     if op == "built":
-        return Built(at, fields["by"], fields["in"], fields["put"], tuple(fields.get("kept", ())))
+        return Built(at, fields["by"], fields["in"], fields["put"], *(tuple(fields.get(key, ())) for key in _NAMES))
     if op == "feed":
-        return Fed(at, fields["put"])
+        return Fed(at, fields["put"], tuple(fields.get("transient", ())))
     if op == "failed":
         return Failed(at, fields["by"], fields["in"], fields["err"]["type"], fields["err"]["at"], fields.get("try", 0))
     if op == "rest":

@@ -30,18 +30,19 @@ class Started:
 
 @attrs.frozen
 class Fed:
-    """Data came from outside."""
+    """Data came from outside. `transient` names those that are not written, and go when the call ends."""
 
     at: str
     put: Tuple[Put, ...]
+    transient: Tuple[str, ...] = ()
 
 
 @attrs.frozen
 class Built:
     """A builder finished: which versions it was called with, and what it made.
 
-    `put` holds what is new; `kept` names a product that was equal to the present one, which keeps its version.
-    Neither: it returned nothing.
+    `put` holds what is new; `kept` names a product that was equal to the present one, which keeps its version;
+    `transient` names a new one that is not written, and goes when the call ends. None of them: it returned nothing.
     """
 
     at: str
@@ -49,6 +50,7 @@ class Built:
     inputs: Mapping[str, int]
     put: Tuple[Put, ...] = ()
     kept: Tuple[str, ...] = ()
+    transient: Tuple[str, ...] = ()
 
 
 @attrs.frozen
@@ -96,7 +98,7 @@ class Postponed:
 
 @attrs.frozen
 class Rested:
-    """A call ended with this status: what a listing shows. It is a hint, written without a sync.
+    """A call ended with this status: what a listing shows. It is a hint, written without a sync. Transient data go.
 
     `wake` is the time (as ISO 8601) at which the first builder is to be called again that asked for it, or empty.
     """
