@@ -33,7 +33,7 @@ class State:
     called twice, with their versions and when that was; `postponed` those that asked to be called again, with the
     versions that they were called with and not before when. `touched` are those for which something may have changed
     since they were last looked at. `rested`: the status and the wake of the last line, where a call ended with it.
-    `gone`, by slot: the transient data that were there until a call ended.
+    `gone`: the transient data that were there until a call ended, with their versions.
     """
 
     def __init__(self, plan: Plan, /, *, thaw: Callable[[int, object], object]) -> None:
@@ -50,7 +50,7 @@ class State:
         self.intended: Dict[int, Tuple[Versions, str]] = {}
         self.postponed: Dict[int, Tuple[Versions, str]] = {}
         self.touched: Set[int] = {call for call, spec in enumerate(plan.calls) if not spec.consumes}
-        self.gone: Set[int] = set()
+        self.gone: Dict[int, int] = {}
         self.begun = False
         self.rested: Optional[Tuple[str, str]] = None
         self._thaw = thaw
@@ -77,13 +77,14 @@ class State:
         return finished is None or not self.current(call, finished)
 
     def current(self, call: int, versions: Versions, /) -> bool:
-        """Say whether a call would be made now with what these versions tell; what has gone makes no difference."""
+        """Say whether a call would be made now with what these versions tell; that a data has gone is nothing new."""
         spec = self.plan.calls[call]
         now = spec.versions_of(self.version)
         if now == versions or not self.gone:
             return now == versions
         return all(
-            old == new or (not new and slot in self.gone) for slot, old, new in zip(spec.waits_for, versions, now)
+            old == new or (slot in self.gone and old in {0, self.gone[slot]})
+            for slot, old, new in zip(spec.waits_for, versions, now)
         )
 
     # --- moving on
@@ -225,7 +226,7 @@ class State:
         self.value[slot] = value
         self.maker[slot] = maker
         if self.gone:
-            self.gone.discard(slot)
+            self.gone.pop(slot, None)
         if value is UNREAD:
             self._unread.add(slot)
         elif self._unread:
@@ -244,7 +245,7 @@ class State:
             slot, maker = waiting.pop()
             if (self.version[slot] or slot in self.gone) and self.maker[slot] == maker:
                 self.version[slot] = 0
-                self.gone.discard(slot)
+                self.gone.pop(slot, None)
                 self.body[slot] = self.value[slot] = None
                 self.maker[slot] = FED
                 self._unread.discard(slot)
@@ -269,10 +270,10 @@ class State:
         """Let transient data go. Nothing is called again for that, but for what needs them still."""
         going = [slot for slot in self.plan.transient if self.version[slot]]
         for slot in going:
+            self.gone[slot] = self.version[slot]
             self.version[slot] = 0
             self.body[slot] = self.value[slot] = None
         self._unread.difference_update(going)
-        self.gone.update(going)
         self._look_at([taker for slot in going for taker in self.plan.consumers[slot]])
 
     def _look_at(self, takers: Sequence[int]) -> None:
@@ -284,7 +285,7 @@ class State:
         for taker in takers:
             spec = self.plan.calls[taker]
             absent = {slot for slot in spec.consumes if not self.version[slot]}
-            if absent and absent <= self.gone:
+            if absent and absent <= self.gone.keys():
                 finished = self.finished[taker]
                 if finished is None or not self.current(taker, finished):
                     self._forget(taker)
@@ -293,7 +294,7 @@ class State:
             for call, spec in enumerate(self.plan.calls):
                 if self.made[call] == slot:
                     self._forget(call)
-                    wanted.extend(self.gone.intersection(spec.consumes))
+                    wanted.extend(self.gone.keys() & set(spec.consumes))
 
     def _forget(self, call: int) -> None:
         """Take back that a call was finished."""

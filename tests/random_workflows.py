@@ -211,11 +211,12 @@ class RandomWorkflow:
         """All data of the workflow."""
         return tuple(dict.fromkeys((*self.inputs, *(data for shape in self.shapes for data in shape.produces))))
 
-    def real(self, watch: Watch) -> Workflow[object, object]:
+    def real(self, watch: Watch, *, transient: Sequence[type] = ()) -> Workflow[object, object]:
         """Return the real workflow, of builders that are watched."""
         make = cast(Callable[..., Workflow[object, object]], workflow)
         builders = [real_builder(shape, watch) for shape in self.shapes]
-        return make(target=Union[self.target], inputs=Union[self.inputs], builders=builders)
+        more = {"transient": Union[tuple(transient)]} if transient else {}
+        return make(target=Union[self.target], inputs=Union[self.inputs], builders=builders, **more)
 
 
 def _names(data: Iterable[type]) -> str:

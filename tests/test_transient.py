@@ -1,0 +1,393 @@
+"""Transient data live within one call, are never written, and leave nothing out of date behind."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Union
+
+import attrs
+import pytest
+from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import strategies as st
+
+from polaris_dsl import (
+    BuilderError,
+    Context,
+    Executor,
+    FileStore,
+    MemoryStore,
+    RunLocked,
+    Status,
+    UnexpectedData,
+    Workflow,
+    WorkflowError,
+    builder,
+    workflow,
+)
+from polaris_dsl.stores import Built, Fed, Store
+from polaris_dsl.stores.sqlite import SqliteStore
+from tests.naive_run import naive_run
+from tests.random_workflows import RandomWorkflow, Watch, random_workflows, value
+
+SECRET = "secret-4711"  # noqa: S105  which nobody needs
+
+
+@attrs.frozen
+class Request:
+    cents: int
+
+
+@attrs.frozen
+class Cvv:
+    text: object
+    """Cannot be encoded: nobody is to try."""
+
+
+@attrs.frozen
+class Otp:
+    text: str
+
+
+@attrs.frozen
+class Token:
+    text: object
+
+
+@attrs.frozen
+class Held:
+    cents: int
+
+
+@attrs.frozen
+class Paid:
+    cents: int
+
+
+@attrs.define(eq=False)
+class Bank:
+    """Notes every call, and fails when it is told to."""
+
+    calls: List[str] = attrs.field(factory=list)
+    keys: List[str] = attrs.field(factory=list)
+    down: bool = False
+    asked: Callable[[], object] = bool
+
+    @builder
+    def tokenize(self, request: Request, cvv: Cvv) -> Token:
+        self.calls.append("tokenize")
+        return Token(cvv.text)
+
+    @builder
+    def hold(self, request: Request, token: Token, context: Context) -> Held:
+        self.calls.append("hold")
+        self.keys.append(context.idempotency_key)
+        self.asked()
+        if self.down:
+            raise ConnectionError("the bank is down")
+        return Held(request.cents)
+
+    @builder
+    def pay(self, held: Held, otp: Otp) -> Paid:
+        self.calls.append("pay")
+        return Paid(held.cents)
+
+    @property
+    def flow(self) -> Workflow[Paid, Union[Request, Cvv, Otp]]:
+        return workflow(
+            target=Paid,
+            inputs=Union[Request, Cvv, Otp],
+            builders=[self.tokenize, self.hold, self.pay],
+            transient=Union[Cvv, Token],
+        )
+
+    def harvest(self) -> List[str]:
+        calls, self.calls = self.calls, []
+        return calls
+
+
+@pytest.fixture(params=["memory", "file", "sqlite"], name="store")
+def every_store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
+    if request.param == "memory":
+        return MemoryStore()
+    if request.param == "file":
+        return FileStore(tmp_path / "runs", durability="process")
+    return SqliteStore(tmp_path / "runs.db", durability="process")
+
+
+def test_a_transient_data_is_there_for_one_call_and_its_products_last(store: Store) -> None:
+    bank = Bank()
+    with Executor(bank.flow, store=store) as payments:
+        run = payments.run("1", Request(3), Cvv(SECRET))
+        assert (run.status, run.missing, run[Held]) == (Status.PAUSED, (Otp,), Held(3))
+        assert Cvv not in run
+        assert Token not in run
+        assert dict(run.built) == {Held: Held(3)}
+        assert payments.load("1").missing == (Otp,)
+        assert payments.run("1", Otp("1")).target == Paid(3)
+        assert bank.harvest() == ["tokenize", "hold", "pay"]
+        assert payments.run("1").status is Status.COMPLETE
+        assert bank.harvest() == []
+
+
+@pytest.mark.parametrize("durability", ["power", "process"])
+def test_its_value_is_never_written(tmp_path: Path, durability: Any) -> None:
+    bank = Bank(down=True)
+    with Executor(bank.flow, store=FileStore(tmp_path / "runs", durability=durability)) as payments:
+        with pytest.raises(BuilderError):
+            payments.run("1", Request(3), Cvv(SECRET))
+        bank.down = False
+        payments.run("1", Cvv(SECRET), Otp("9"))
+    written = b"".join(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
+    assert b"Cvv" in written
+    assert SECRET.encode() not in written
+
+
+def test_a_store_in_memory_has_its_name_alone() -> None:
+    store = MemoryStore()
+    with Executor(Bank().flow, store=store) as payments:
+        payments.run("1", Request(3), Cvv(SECRET))
+    lines = store.open("Paid").load("1")
+    assert SECRET not in repr(lines)
+    fed = next(line for line in lines if isinstance(line, Fed))
+    made = next(line for line in lines if isinstance(line, Built))
+    assert (fed.transient, made.transient, made.put) == (("Cvv",), ("Token",), ())
+
+
+def test_a_failed_taker_waits_for_it_and_its_makers_are_called_again(store: Store) -> None:
+    bank = Bank(down=True)
+    with Executor(bank.flow, store=store) as payments:
+        with pytest.raises(BuilderError) as caught:
+            payments.run("1", Request(3), Cvv(SECRET), Otp("1"))
+        assert caught.value.run.missing == (Cvv,)
+        assert payments.run("1").missing == (Cvv,)
+        assert bank.harvest() == ["tokenize", "hold"]
+        bank.down = False
+        assert payments.run("1", Cvv(SECRET)).target == Paid(3)
+        assert bank.harvest() == ["tokenize", "hold", "pay"]
+
+
+def test_newer_data_of_a_taker_withdraws_what_is_out_of_date_until_it_comes_again(store: Store) -> None:
+    bank = Bank()
+    with Executor(bank.flow, store=store) as payments:
+        payments.run("1", Request(3), Cvv(SECRET), Otp("1"))
+        run = payments.run("1", Request(5))
+        assert (run.status, run.target, run.missing) == (Status.PAUSED, None, (Cvv,))
+        assert Held not in payments.load("1")
+        assert payments.run("1", Cvv(SECRET)).target == Paid(5)
+
+
+def test_a_newer_one_builds_again_what_takes_it(store: Store) -> None:
+    bank = Bank()
+    with Executor(bank.flow, store=store) as payments:
+        payments.run("1", Request(3), Cvv("a"), Otp("1"))
+        bank.harvest()
+        payments.run("1", Cvv("b"))
+        assert bank.harvest() == ["tokenize", "hold"]
+
+
+def test_the_idempotency_key_is_the_same_although_it_was_fed_again(store: Store) -> None:
+    bank = Bank(down=True)
+    with Executor(bank.flow, store=store) as payments:
+        for _ in range(2):
+            with pytest.raises(BuilderError):
+                payments.run("1", Request(3), Cvv(SECRET))
+        with pytest.raises(BuilderError):
+            payments.run("1", Request(4), Cvv(SECRET))
+    assert bank.keys[0] == bank.keys[1] != bank.keys[2]
+
+
+def test_it_cannot_be_fed_where_no_call_takes_it(store: Store) -> None:
+    with Executor(Bank().flow, store=store) as payments:
+        with pytest.raises(UnexpectedData, match="Cvv is transient, and lives only within one call of run"):
+            payments.feed("1", Request(3), Cvv(SECRET))
+        assert list(payments.runs()) == []
+        payments.feed("1", Request(3))
+        assert payments.run("1", Cvv(SECRET))[Held] == Held(3)
+
+
+def test_it_waits_with_its_call_where_another_has_the_run(store: Store) -> None:
+    begun, go_on = threading.Event(), threading.Event()
+
+    def wait() -> None:
+        begun.set()
+        assert go_on.wait(20)
+
+    bank = Bank(asked=wait)
+    with Executor(bank.flow, store=store) as payments:
+        first = threading.Thread(target=payments.run, args=("1", Request(3), Cvv("a")))
+        first.start()
+        assert begun.wait(20)
+        with pytest.raises(RunLocked) as caught:
+            payments.run("1", Cvv("b"), Otp("1"), wait_s=0)
+        assert not caught.value.kept
+        with pytest.raises(RunLocked) as caught:
+            payments.run("1", Otp("1"), wait_s=0)
+        assert caught.value.kept
+        second = threading.Thread(target=payments.run, args=("1", Cvv("b")))
+        second.start()
+        go_on.set()
+        first.join()
+        second.join()
+        assert payments.load("1").target == Paid(3)
+    assert bank.calls.count("hold") == 2
+
+
+def test_a_run_in_memory_has_them_for_as_long_as_it_goes_on() -> None:
+    bank = Bank()
+    run = bank.flow.run(Request(3), Cvv(SECRET), Otp("1"))
+    assert (run.target, run.get(Cvv), run.get(Token)) == (Paid(3), None, None)
+
+
+KILLED = f"""
+import os, signal, sys
+from tests.test_transient import Bank, Cvv, Executor, FileStore, Otp, Request
+bank = Bank(asked=lambda: os.kill(os.getpid(), signal.SIGKILL))
+Executor(bank.flow, store=FileStore(sys.argv[1])).run("1", Request(3), Cvv("{SECRET}"), Otp("1"))
+"""
+
+
+def test_a_call_that_was_killed_leaves_its_name_and_the_run_waits_for_it(tmp_path: Path) -> None:
+    root = Path(__file__).parent.parent
+    done = subprocess.run([sys.executable, "-c", KILLED, str(tmp_path / "runs")], cwd=str(root), check=False)
+    assert done.returncode == -signal.SIGKILL
+    bank = Bank()
+    with Executor(bank.flow, store=FileStore(tmp_path / "runs")) as payments:
+        run = payments.run("1")
+        assert (run.status, run.missing) == (Status.PAUSED, (Cvv,))
+        assert bank.harvest() == []
+        assert payments.run("1", Cvv(SECRET)).target == Paid(3)
+        assert bank.harvest() == ["tokenize", "hold", "pay"]
+    assert SECRET not in "".join(path.read_text() for path in tmp_path.rglob("*.jsonl"))
+
+
+# --- an optional one -------------------------------------------------------------------------------------------------
+
+
+@attrs.frozen
+class Hint:
+    text: str
+
+
+@attrs.frozen
+class Guess:
+    text: str
+
+
+@builder
+def guess(request: Request, hint: Optional[Hint]) -> Guess:
+    return Guess(f"{request.cents} {hint.text if hint else '?'}")
+
+
+GUESSES = workflow(target=Guess, inputs=Union[Request, Hint], builders=[guess], transient=Hint)
+
+
+def test_that_an_optional_one_has_gone_builds_nothing_again(store: Store) -> None:
+    with Executor(GUESSES, store=store) as guesses:
+        assert guesses.run("1", Request(1), Hint("a")).target == Guess("1 a")
+        assert guesses.run("1").target == Guess("1 a")
+        assert guesses.load("1").status is Status.COMPLETE
+        assert guesses.run("1", Request(2)).target == Guess("2 ?")
+        assert guesses.run("1").built == {}
+        assert guesses.run("1", Hint("a")).target == Guess("2 a")
+
+
+# --- any workflow ----------------------------------------------------------------------------------------------------
+
+STORY = settings(
+    max_examples=6000 if os.environ.get("POLARIS_LONG") else 120,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],
+)
+
+
+def some_transient(flow: RandomWorkflow, draw: st.DataObject) -> Sequence[type]:
+    """Draw data of a workflow that may be transient; none that is an optional, for what comes of it depends on when."""
+    never = {data for shape in flow.shapes for data in (*shape.optionals, *shape.accesses)} | set(flow.target)
+    pool = [data for data in flow.data if data not in never]
+    chosen = draw.draw(st.lists(st.sampled_from(pool), unique=True, min_size=1, max_size=3)) if pool else []
+    allowed: List[type] = []
+    for data in chosen:
+        with suppress(WorkflowError):
+            flow.real(Watch(), transient=[*allowed, data])
+            allowed.append(data)
+    return allowed
+
+
+@attrs.define
+class Player:
+    """Makes calls of one run, and checks after each that nothing of what is there is out of date."""
+
+    flow: RandomWorkflow
+    store: Store
+    transient: Sequence[type]
+    watch: Watch = attrs.field(factory=Watch)
+    fed: Dict[type, object] = attrs.field(factory=dict)
+    lucky: bool = True
+    executor: Executor[Any, Any] = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self.renew(1)
+
+    def renew(self, max_workers: int) -> None:
+        real = self.flow.real(self.watch, transient=self.transient)
+        self.executor = Executor(real, store=self.store, max_workers=max_workers)
+
+    def feed(self, values: Dict[type, object]) -> None:
+        self.executor.feed("1", *values.values())
+        self.fed.update(values)
+
+    def run(self, values: Dict[type, object], *, unlucky: bool = False) -> Mapping[type, object]:
+        self.fed.update(values)
+        self.watch.tries = {shape.name: int(unlucky) for shape in self.flow.shapes}
+        with suppress(BuilderError):
+            self.executor.run("1", *values.values())
+        found = self.executor.load("1")
+        held: Mapping[type, object] = {data: found[data] for data in found}
+        assert not set(self.transient) & set(held)
+        self.lucky = self.lucky and not unlucky
+        if self.lucky:  # what failed leaves what it made before, and optionals that are absent for it
+            right = self.right()
+            assert all(data in right and right[data] == held[data] for data in held)
+        return held
+
+    def right(self) -> Mapping[type, object]:
+        """Return what all that was fed leads to."""
+        data = naive_run(self.flow.naive, self.fed).data
+        return {one: data[one] for one in data if one not in self.transient}
+
+
+def check_story(flow: RandomWorkflow, draw: st.DataObject, store: Store) -> None:
+    player = Player(flow, store, some_transient(flow, draw))
+    assume(player.transient)
+    numbers = st.dictionaries(st.sampled_from(flow.inputs), st.integers(0, 2), max_size=len(flow.inputs))
+    for _ in range(draw.draw(st.integers(1, 5))):
+        values = {data: value(data, number) for data, number in draw.draw(numbers).items()}
+        if draw.draw(st.booleans()):
+            player.renew(draw.draw(st.sampled_from([1, 3])))
+        if draw.draw(st.booleans()) and not set(values) & set(player.transient):
+            player.feed(values)
+        else:
+            player.run(values, unlucky=draw.draw(st.integers(0, 3)) == 3)
+    player.run({data: value(data, 1) for data in flow.inputs if data not in player.fed})
+    held = player.run({data: player.fed[data] for data in flow.inputs if data in player.transient})
+    assert held == player.right()
+
+
+@STORY
+@given(random_workflows(), st.data())
+def test_what_lasts_depends_on_the_last_values_alone(flow: RandomWorkflow, draw: st.DataObject) -> None:
+    check_story(flow, draw, MemoryStore())
+
+
+@STORY
+@given(random_workflows(), st.data())
+def test_so_it_does_with_a_journal(
+    tmp_path_factory: pytest.TempPathFactory, flow: RandomWorkflow, draw: st.DataObject
+) -> None:
+    check_story(flow, draw, FileStore(tmp_path_factory.mktemp("runs"), durability="process"))
