@@ -44,8 +44,8 @@ OF_A_RUN: List[Mutant] = [
     (
         "a product is withdrawn although another builder made the present one",
         "_state.py",
-        "if self.version[slot] and self.maker[slot] == maker:",
-        "if self.version[slot]:",
+        "if (self.version[slot] or slot in self.gone) and self.maker[slot] == maker:",
+        "if self.version[slot] or slot in self.gone:",
     ),
     (
         "equal data gets a new version",
@@ -55,8 +55,8 @@ OF_A_RUN: List[Mutant] = [
     ),
     (
         "fed data that is there already is not replaced",
-        "_executor.py",
-        "state.version[slot] and self._bodies.same(state.body[slot], body)",
+        "_runs.py",
+        "state.version[slot] and self._same(slot, state.body[slot], body)",
         "state.version[slot]",
     ),
     (
@@ -171,10 +171,9 @@ OF_ROUNDS: List[Mutant] = [
     (
         "one round more is allowed",
         "_waves.py",
-        "        if self._count == self._most:\n            raise",
-        "        if self._count > self._most:\n            raise",
+        "if due and self._round == self._most:",
+        "if due and self._round > self._most:",
     ),
-    ("an equal product goes round in memory", "_one_shot.py", "value, value, kept)", "value, value, False)"),
 ]
 
 OF_STRAIGHT_CODE: List[Mutant] = [
@@ -258,7 +257,7 @@ OF_THE_CORE: List[Tuple[Mutant, str]] = [
     (
         (
             "a run is gone straight through though it has begun",
-            "_executor.py",
+            "_turns.py",
             "        if lane:\n            return None",
             "        lane.lines.clear()",
         ),
@@ -294,9 +293,9 @@ OF_THE_CORE: List[Tuple[Mutant, str]] = [
     (
         (
             "touched calls are forgotten",
-            "_execution.py",
-            "state.touched.update(self._wave.left())",
-            "list(self._wave.left())",
+            "_waves.py",
+            "state.touched.update(wave.left())",
+            "list(wave.left())",
         ),
         RUNS,
     ),
@@ -329,6 +328,53 @@ OF_THE_CORE: List[Tuple[Mutant, str]] = [
     ),
 ]
 
+TRANSIENT = "tests/test_transient.py"
+OF_TRANSIENT_DATA = [
+    (
+        "what takes transient data is never out of date",
+        "_state.py",
+        "if absent and absent <= self.gone.keys():",
+        "if False:",
+    ),
+    (
+        "any call with transient data counts as made with the last ones",
+        "_state.py",
+        "(slot in self.gone and old in {0, self.gone[slot]})",
+        "slot in self.gone",
+    ),
+    (
+        "who made what has gone is not called again",
+        "_state.py",
+        "                if self.made[call] == slot:\n                    self._forget(call)",
+        "                if False:\n                    self._forget(call)",
+    ),
+    (
+        "transient data stay",
+        "_state.py",
+        "if rested is not None and self.plan.transient:",
+        "if False:",
+    ),
+    (
+        "transient data outlive a call that was killed",
+        "_runs.py",
+        "while any(state.version[slot] for slot in self.plan.transient):",
+        "while False:",
+    ),
+    ("a key depends on when transient data was fed", "_attempt.py", "known.pop(plan.names_of[slot], None)", "pass"),
+    (
+        "what others built of data that has gone is withdrawn",
+        "_state.py",
+        "if slot is not None and slot not in self.gone:",
+        "if slot is not None:",
+    ),
+    (
+        "a maker that makes nothing now leaves what was built of what has gone",
+        "_state.py",
+        "if (self.version[slot] or slot in self.gone) and self.maker[slot] == maker:",
+        "if self.version[slot] and self.maker[slot] == maker:",
+    ),
+]
+
 CASES = [
     *((mutant, RUNS) for mutant in OF_A_RUN),
     *((mutant, GRAPHS) for mutant in OF_A_GRAPH),
@@ -336,6 +382,7 @@ CASES = [
     *((mutant, ROUNDS) for mutant in OF_ROUNDS),
     *((mutant, STRAIGHT) for mutant in OF_STRAIGHT_CODE),
     *OF_THE_CORE,
+    *((mutant, TRANSIENT) for mutant in OF_TRANSIENT_DATA),
 ]
 
 

@@ -191,6 +191,19 @@ def test_a_newer_one_builds_again_what_takes_it(store: Store) -> None:
         assert bank.harvest() == ["tokenize", "hold"]
 
 
+def test_a_newer_one_that_failed_leaves_nothing_of_the_older_one(store: Store) -> None:
+    bank = Bank()
+    with Executor(bank.flow, store=store) as payments:
+        payments.run("1", Request(3), Cvv("a"), Otp("1"))
+        bank.down = True
+        with pytest.raises(BuilderError) as caught:
+            payments.run("1", Cvv("b"))
+        bank.down = False
+        for run in (caught.value.run, payments.load("1"), payments.run("1")):
+            assert (run.missing, run.get(Held), run.get(Paid)) == ((Cvv,), None, None)
+        assert payments.run("1", Cvv("b")).target == Paid(3)
+
+
 def test_the_idempotency_key_is_the_same_although_it_was_fed_again(store: Store) -> None:
     bank = Bank(down=True)
     with Executor(bank.flow, store=store) as payments:
