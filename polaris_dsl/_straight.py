@@ -89,10 +89,11 @@ def straight(plan: Plan, /, *, draft: Optional[Callable[..., Line]] = None) -> O
     With `draft`, which makes the line of a call that has ended, the code takes before the inputs the lines and the
     foreign lines of a lane, and puts what a builder made behind the lines that begin a run before it calls the next.
     """
-    if plan.loops or any(call.options is not NO_OPTIONS for call in plan.calls):
-        return None
     made = [slot for call in plan.calls for slot in call.produces]
-    plain = all(argument.slot in call.waits_for for call in plan.calls for argument in call.arguments)
+    plain = all(
+        call.options is NO_OPTIONS and all(argument.slot in call.waits_for for argument in call.arguments)
+        for call in plan.calls
+    )
     if not plain or len(set(made)) < len(made) or not set(made).isdisjoint(plan.inputs):
         return None
     return _Writer(plan, draft).compiled()
