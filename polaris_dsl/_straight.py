@@ -88,10 +88,10 @@ def straight(plan: Plan, /, *, draft: Optional[Callable[..., Line]] = None) -> O
     With `draft`, which makes the line of a call that has ended, the code takes before the inputs the lines and the
     foreign lines of a lane, and puts what a builder made behind the lines that begin a run before it calls the next.
     """
-    if plan.loops or plan.heeds_options:
-        return None
     made = [slot for call in plan.calls for slot in call.produces]
-    plain = all(argument.slot in call.waits_for for call in plan.calls for argument in call.arguments)
+    plain = not plan.heeds_options and all(
+        argument.slot in call.waits_for for call in plan.calls for argument in call.arguments
+    )
     if not plain or len(set(made)) < len(made) or not set(made).isdisjoint(plan.inputs):
         return None
     return _Writer(plan, draft).compiled()

@@ -298,6 +298,7 @@ SLIPS = (
     _wait_for_later,
     _make_more,
     _list_twice,
+    _list_twice,
     _mistake_for_another,
     _misname_input,
     _write_badly,

@@ -31,7 +31,7 @@ OF_A_RUN: List[Mutant] = [
     (
         "a call is never made again",
         "_state.py",
-        "return finished is None or finished != spec.versions_of(self.version)",
+        "return finished is None or not self.current(call, finished)",
         "return finished is None",
     ),
     ("nothing is withdrawn", "_state.py", "self._withdraw(before, call)", "self.rested = None"),

@@ -134,7 +134,7 @@ FEATURES: Mapping[str, Callable[[Case], bool]] = {
 
 @pytest.mark.parametrize("feature", FEATURES)
 def test_random_cases_that_go_straight_show_every_feature(feature):
-    once = settings(examples(1), max_examples=2000, phases=[Phase.generate])
+    once = settings(examples(1), max_examples=10_000, phases=[Phase.generate])
     find(cases(), lambda case: goes_straight(case) and FEATURES[feature](case), settings=once)
 
 

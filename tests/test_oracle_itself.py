@@ -391,6 +391,16 @@ HAND_MADE: Dict[str, Tuple[Graph, str]] = {
         with_terms(sketch("Card Token -> Paid", *SEAL, "end: Token Sealed -> Paid"), transient="Sealed"),
         "",
     ),
+    "an input that is only made in one world": (
+        with_terms(
+            sketch("In Rate -> Paid", "a: In -> X", "pick: In -> Rate | Bill", "end: X Rate -> Paid"), transient="X"
+        ),
+        "transient-needed-later X @2",
+    ),
+    "an input that is made by one who comes later": (
+        with_terms(sketch("In Rate -> Paid", "a: In -> X", "b: X Rate -> Paid", "c: In Paid? -> Rate"), transient="X"),
+        "",
+    ),
     # time limits
     "as much time as the builders have": (
         with_terms(sketch("In -> Done", "a: In -> A", "b: A -> Done"), a=0.1, b=0.2, flow=0.3),
@@ -421,6 +431,15 @@ HAND_MADE: Dict[str, Tuple[Graph, str]] = {
     "a loop, round which each builder is counted once": (
         with_terms(sketch("In Ship -> Total", "a: In Ship -> Total", "b: Total -> Ship"), a=2, b=2, flow=1),
         "over-budget flow @timeout_s by a",
+    ),
+    "an input that is made by one who is not on the loop": (
+        with_terms(
+            sketch("In Rate Ship -> Total", "r: In -> Rate", "a: Rate Ship -> Total", "b: Total -> Ship"),
+            r=2,
+            a=2,
+            flow=3,
+        ),
+        "over-budget flow @timeout_s by r a",
     ),
     "one that takes a data twice": (sketch("In -> Done", "a: In ~In -> Done"), "bad-builder a @0"),
     "a bad builder takes no part in an ambiguity": (
