@@ -341,10 +341,12 @@ class Player:
     transient: Sequence[type]
     watch: Watch = attrs.field(factory=Watch)
     fed: Dict[type, object] = attrs.field(factory=dict)
-    lucky: bool = True
+    sure: bool = attrs.field(init=False)
+    """Whether all that is there must be so for good, for nothing was built because something failed or was absent."""
     executor: Executor[Any, Any] = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
+        self.sure = not any(shape.optionals for shape in self.flow.shapes)
         self.renew(1)
 
     def renew(self, max_workers: int) -> None:
@@ -363,8 +365,8 @@ class Player:
         found = self.executor.load("1")
         held: Mapping[type, object] = {data: found[data] for data in found}
         assert not set(self.transient) & set(held)
-        self.lucky = self.lucky and not unlucky
-        if self.lucky:  # what failed leaves what it made before, and optionals that are absent for it
+        self.sure = self.sure and not unlucky
+        if self.sure:
             right = self.right()
             assert all(data in right and right[data] == held[data] for data in held)
         return held
