@@ -10,7 +10,7 @@ import attrs
 from typing_extensions import final
 
 from polaris_dsl._plan import Plan, Values
-from polaris_dsl._state import State
+from polaris_dsl._state import State, Versions
 from polaris_dsl._wave import Wave
 from polaris_dsl.errors import IncompleteRun
 from polaris_dsl.stores._lines import moment
@@ -123,11 +123,14 @@ def run_of(state: State, /, *, run_id: str, built: AbstractSet[int]) -> Run[obje
     """Return what there is to see of a state; `built` holds the slots of what this call made."""
     plan = state.plan
     state.read()
-    values = tuple(state.value)
+    hidden = state.out_of_date()
+    values = tuple(
+        [None if slot in hidden else value for slot, value in enumerate(state.value)] if hidden else state.value
+    )
     target = next((value for value in map(values.__getitem__, plan.target) if value is not None), None)
     made: Run[object] = Run(  # not Run[object](...), which costs as much again as the call
         run_id,
-        status_of(state),
+        status_of(state, hidden),
         target,
         tuple(_missing(state)) if target is None else (),
         tuple(_silent(state)) if target is None else (),
@@ -140,22 +143,23 @@ def run_of(state: State, /, *, run_id: str, built: AbstractSet[int]) -> Run[obje
     return made
 
 
-def status_of(state: State, /) -> Status:
-    """Return where a run stands."""
-    if state.touched or not state.begun:
-        due = Wave(
-            state,
-            tried={
-                call: state.versions(call)
-                for call, (versions, _) in state.postponed.items()
-                if state.current(call, versions)
-            },
-        ).due
-        if any(call in state.raised or call in state.intended for call in due):
+def status_of(state: State, hidden: Optional[AbstractSet[int]] = None, /) -> Status:
+    """Return where a run stands; `hidden` are the slots of what is out of date, if that is known."""
+    if state.touched or state.gone or not state.begun:
+        wave = Wave(state, tried=_asleep(state))
+        if any(call in state.raised or call in state.intended for call in wave.would_run()):
             return Status.FAILED
-        if due:
+        if wave.due:
             return Status.DUE
-    return Status.COMPLETE if any(state.version[slot] for slot in state.plan.target) else Status.PAUSED
+    hidden = state.out_of_date() if hidden is None else hidden
+    there = any(state.version[slot] and slot not in hidden for slot in state.plan.target)
+    return Status.COMPLETE if there else Status.PAUSED
+
+
+def _asleep(state: State) -> Mapping[int, Versions]:
+    """Return the calls that asked to be made again, with their versions as they are now."""
+    postponed = state.postponed.items()
+    return {call: state.versions(call) for call, (versions, _) in postponed if state.current(call, versions)}
 
 
 def _wake_at(state: State) -> Optional[datetime]:
@@ -165,10 +169,11 @@ def _wake_at(state: State) -> Optional[datetime]:
 
 def _missing(state: State) -> Iterator[type]:
     plan, open_worlds = state.plan, _open_worlds(state)
+    stale = set(state.lacking().stale) if state.gone else set()
     for slot in plan.inputs:
         takers = plan.consumers[slot]
         if slot in state.gone:
-            takers = tuple(call for call in takers if state.finished[call] is None)
+            takers = tuple(stale.intersection(takers))
         if not state.version[slot] and any(plan.worlds.possible(plan.leads[call] & open_worlds) for call in takers):
             yield plan.data[slot]
 

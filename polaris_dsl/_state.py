@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from copy import copy
-from typing import Callable, Dict, List, Mapping, Optional, Sequence, Set, Tuple, Union
+from typing import AbstractSet, Callable, Dict, List, Mapping, Optional, Sequence, Set, Tuple, Union
+
+import attrs
 
 from polaris_dsl._plan import Plan
 from polaris_dsl.stores import Built, Failed, Fed, Intended, Line, Postponed, Released, Rested
@@ -17,6 +19,20 @@ FED = -1
 UNREAD = object()
 """In place of a value that was not made from its body yet."""
 
+
+@attrs.frozen
+class Lacking:
+    """The calls that lack transient data which have gone, and those that are to be made again to make such data.
+
+    `hopeless` are those of the first that lack what no call makes again.
+    """
+
+    stale: AbstractSet[int]
+    hopeless: AbstractSet[int]
+    again: AbstractSet[int]
+
+
+NOTHING_LACKS = Lacking(frozenset(), frozenset(), frozenset())
 
 _OF_CALLS = (Built, Failed, Intended, Released, Postponed)
 
@@ -127,8 +143,6 @@ class State:
         for slot, body, value in put:
             self._put(slot, body, value, FED)
             self.touched.update(self.plan.takers[slot])
-        if self.gone:
-            self._look_at([taker for slot, _, _ in put for taker in self.plan.takers[slot]])
 
     def failed(self, call: int, /) -> None:
         """Take in that a call raised."""
@@ -185,8 +199,6 @@ class State:
                 self._put(slot, body, value, call)
         if before is not None and before != slot:
             self._withdraw(before, call)  # last: what is made now may take the place of what would go with it
-        if self.gone:
-            self._look_at([taker for made in self.plan.calls[call].produces for taker in self.plan.takers[made]])
 
     def _ends(self, call: int) -> None:
         self.raised.discard(call)
@@ -267,39 +279,49 @@ class State:
         return after
 
     def _part(self) -> None:
-        """Let transient data go. Nothing is called again for that, but for what needs them still."""
+        """Let transient data go. That alone makes nothing out of date."""
         going = [slot for slot in self.plan.transient if self.version[slot]]
         for slot in going:
             self.gone[slot] = self.version[slot]
             self.version[slot] = 0
             self.body[slot] = self.value[slot] = None
         self._unread.difference_update(going)
-        self._look_at([taker for slot in going for taker in self.plan.consumers[slot]])
 
-    def _look_at(self, takers: Sequence[int]) -> None:
-        """Withdraw what is out of date, and cannot be built again before a transient data is there that has gone.
+    def lacks(self, call: int, /) -> bool:
+        """Say whether a call cannot be made for want of data that have gone alone, and is not up to date."""
+        absent = {slot for slot in self.plan.calls[call].consumes if not self.version[slot]}
+        finished = self.finished[call]
+        return bool(absent) and absent <= self.gone.keys() and (finished is None or not self.current(call, finished))
 
-        Where builders make that data, they are to be called again, as far as nothing else is missing.
-        """
-        wanted: List[int] = []
-        for taker in takers:
-            spec = self.plan.calls[taker]
-            absent = {slot for slot in spec.consumes if not self.version[slot]}
-            if absent and absent <= self.gone.keys():
-                finished = self.finished[taker]
-                if finished is None or not self.current(taker, finished):
-                    self._forget(taker)
-                    wanted.extend(absent)
-        for slot in wanted:  # grows while it is walked
-            for call, spec in enumerate(self.plan.calls):
-                if self.made[call] == slot:
-                    self._forget(call)
-                    wanted.extend(self.gone.keys() & set(spec.consumes))
+    def lacking(self) -> Lacking:
+        """Return which calls lack data that have gone, and which are to be made again for that."""
+        stale: Set[int] = set()
+        again: Set[int] = set()
+        wanted: Set[Optional[int]] = set()
+        for call in range(len(self.finished) - 1, -1, -1):  # who takes a data comes behind who makes it
+            absent = {slot for slot in self.plan.calls[call].consumes if not self.version[slot]}
+            lost = self.made[call] in wanted
+            if self.lacks(call) or (lost and absent and absent <= self.gone.keys()):
+                stale.add(call)
+                wanted.update(absent)
+            elif lost and not absent:
+                again.add(call)
+        coming = {self.made[call] for call in again}
+        hopeless: Set[int] = set()
+        for call in sorted(stale):
+            if coming.issuperset(slot for slot in self.plan.calls[call].consumes if not self.version[slot]):
+                coming.add(self.made[call])
+            else:
+                hopeless.add(call)
+        return Lacking(stale, hopeless, again)
 
-    def _forget(self, call: int) -> None:
-        """Take back that a call was finished."""
-        slot = self.made[call]
-        self.finished[call] = self.made[call] = None
-        self.touched.add(call)
-        if slot is not None and slot not in self.gone:
-            self._withdraw(slot, call)
+    def out_of_date(self) -> AbstractSet[int]:
+        """Return the slots of what calls made that lack data now, and of what was built from that by consuming it."""
+        slots: Set[int] = set()
+        waiting = list(self.lacking().stale) if self.gone else []
+        for call in waiting:  # grows while it is walked
+            slot = self.made[call]
+            if slot is not None and slot not in slots and self.maker[slot] == call:
+                slots.add(slot)
+                waiting.extend(self.plan.consumers[slot])
+        return slots

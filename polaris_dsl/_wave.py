@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from typing import Deque, Dict, Iterator, List, Mapping, Set, Union
 
-from polaris_dsl._state import State, Versions
+from polaris_dsl._state import NOTHING_LACKS, State, Versions
 
 
 class Wave:
@@ -22,8 +22,10 @@ class Wave:
         self._state = state
         self._followers = state.plan.followers
         self._tried = tried
-        self._stuck: Set[int] = set()
+        self._lacking = state.lacking() if state.gone else NOTHING_LACKS
+        self._stuck: Set[int] = set(self._lacking.hopeless)
         self._waiting: Union[List[int], Dict[int, int]]
+        self._spread(list(self._stuck))
         if state.begun:
             self._waiting = self._cone()
             first = [call for call, before in self._waiting.items() if not before]
@@ -41,6 +43,11 @@ class Wave:
         if free:
             self._settle(free)
 
+    def would_run(self) -> Iterator[int]:
+        """Yield what is due, and what lacks only what these are to make again."""
+        yield from self.due
+        yield from self._lacking.stale - self._lacking.hopeless
+
     def left(self) -> Iterator[int]:
         """Yield the calls that were not settled, or are due still because they or those before them failed."""
         yield from self._stuck
@@ -49,7 +56,8 @@ class Wave:
         yield from (call for call, before in numbered if before)
 
     def _cone(self) -> Dict[int, int]:
-        waiting = {call: 0 for call in sorted(self._state.touched) if self._state.ready(call)}
+        first = self._state.touched | self._lacking.again if self._state.gone else self._state.touched
+        waiting = {call: 0 for call in sorted(first) if self._ready(call)}
         cone = list(waiting)
         for call in cone:  # grows while it is walked
             for follower in self._followers[call]:
@@ -59,10 +67,22 @@ class Wave:
                 waiting[follower] += 1
         return waiting
 
+    def _ready(self, call: int) -> bool:
+        return self._state.ready(call) or call in self._lacking.again
+
+    def _spread(self, stuck: List[int]) -> None:
+        """Leave alone what follows calls that lack data."""
+        for call in stuck:  # grows while it is walked
+            new = [follower for follower in self._followers[call] if follower not in self._stuck]
+            self._stuck.update(new)
+            stuck.extend(new)
+
     def _settle(self, free: List[int]) -> None:
         """Decide on calls that wait for no other any more: due, or settled without a run."""
         for call in free:  # grows while it is walked
-            if call in self._stuck or not self._state.ready(call):
+            if call in self._stuck or not self._ready(call):
+                if self._state.gone and self._state.lacks(call):
+                    self._stuck.add(call)
                 self._pass_on(call, free)
             elif call in self._tried and self._tried[call] == self._state.versions(call):
                 self._stuck.add(call)

@@ -48,7 +48,8 @@ class Waves:
             raise commits.broken
         if commits.foreign:
             return True
-        due = list(Wave(state, tried=commits.tried).due) if state.plan.loops else []
+        again = state.plan.loops or state.gone
+        due = list(Wave(state, tried=commits.tried).due) if again else []
         if due and self._round == self._most:
             raise self._not_settled(due)
         self._round += bool(due)

@@ -330,12 +330,7 @@ OF_THE_CORE: List[Tuple[Mutant, str]] = [
 
 TRANSIENT = "tests/test_transient.py"
 OF_TRANSIENT_DATA = [
-    (
-        "what takes transient data is never out of date",
-        "_state.py",
-        "if absent and absent <= self.gone.keys():",
-        "if False:",
-    ),
+    ("what takes transient data is never out of date", "_state.py", "if self.lacks(call) or", "if"),
     (
         "any call with transient data counts as made with the last ones",
         "_state.py",
@@ -345,15 +340,16 @@ OF_TRANSIENT_DATA = [
     (
         "who made what has gone is not called again",
         "_state.py",
-        "                if self.made[call] == slot:\n                    self._forget(call)",
-        "                if False:\n                    self._forget(call)",
+        "elif lost and not absent:",
+        "elif not absent and False:",
     ),
     (
-        "transient data stay",
+        "what a builder makes again comes too late",
         "_state.py",
-        "if rested is not None and self.plan.transient:",
-        "if False:",
+        "coming = {self.made[call] for call in again}",
+        "coming = {-2}",
     ),
+    ("transient data stay", "_state.py", "if rested is not None and self.plan.transient:", "if False:"),
     (
         "transient data outlive a call that was killed",
         "_runs.py",
@@ -362,10 +358,23 @@ OF_TRANSIENT_DATA = [
     ),
     ("a key depends on when transient data was fed", "_attempt.py", "known.pop(plan.names_of[slot], None)", "pass"),
     (
-        "what others built of data that has gone is withdrawn",
+        "what is out of date is shown",
         "_state.py",
-        "if slot is not None and slot not in self.gone:",
-        "if slot is not None:",
+        "waiting = list(self.lacking().stale) if self.gone else []",
+        "waiting: List[int] = []",
+    ),
+    ("what is out of date is built upon", "_wave.py", "set(self._lacking.hopeless)", "set()"),
+    (
+        "what goes out of date on the way is built upon",
+        "_wave.py",
+        "if self._state.gone and self._state.lacks(call):",
+        "if False:",
+    ),
+    (
+        "who made what goes out of date on the way is not called again",
+        "_waves.py",
+        "again = state.plan.loops or state.gone",
+        "again = state.plan.loops",
     ),
     (
         "a maker that makes nothing now leaves what was built of what has gone",
