@@ -182,6 +182,16 @@ def test_newer_data_of_a_taker_withdraws_what_is_out_of_date_until_it_comes_agai
         assert payments.run("1", Cvv(SECRET)).target == Paid(5)
 
 
+def test_nothing_is_built_upon_what_is_out_of_date(store: Store) -> None:
+    bank = Bank()
+    with Executor(bank.flow, store=store) as payments:
+        payments.run("1", Request(3), Cvv(SECRET), Otp("1"))
+        bank.harvest()
+        assert payments.run("1", Request(5), Otp("2")).missing == (Cvv,)
+        assert bank.harvest() == []
+        assert payments.run("1", Cvv(SECRET)).target == Paid(5)
+
+
 def test_a_newer_one_builds_again_what_takes_it(store: Store) -> None:
     bank = Bank()
     with Executor(bank.flow, store=store) as payments:
@@ -308,6 +318,56 @@ def test_that_an_optional_one_has_gone_builds_nothing_again(store: Store) -> Non
         assert guesses.run("1", Request(2)).target == Guess("2 ?")
         assert guesses.run("1").built == {}
         assert guesses.run("1", Hint("a")).target == Guess("2 a")
+
+
+# --- one that a builder makes ----------------------------------------------------------------------------------------
+
+
+@attrs.frozen
+class Note:
+    text: str
+
+
+@attrs.frozen
+class Letter:
+    text: str
+
+
+@attrs.frozen
+class Key:
+    number: int
+
+
+@attrs.frozen
+class Sealed:
+    text: str
+
+
+@builder
+def write(request: Request, note: Optional[Note]) -> Letter:
+    return Letter(f"{request.cents} {note.text if note else ''}")
+
+
+@builder
+def draw_key(request: Request) -> Key:
+    return Key(request.cents * 7)
+
+
+@builder
+def seal(letter: Letter, key: Key) -> Sealed:
+    return Sealed(f"{letter.text}, {key.number}")
+
+
+LETTERS = workflow(target=Sealed, inputs=Union[Request, Note], builders=[write, draw_key, seal], transient=Key)
+
+
+def test_what_goes_out_of_date_on_the_way_has_its_makers_called_again(store: Store) -> None:
+    with Executor(LETTERS, store=store) as letters:
+        assert letters.run("1", Request(1)).target == Sealed("1 , 7")
+        run = letters.run("1", Note("at once"))
+        assert run.target == Sealed("1 at once, 7")
+        assert set(run.built) == {Letter, Sealed}
+        assert letters.run("1").built == {}
 
 
 # --- any workflow ----------------------------------------------------------------------------------------------------
