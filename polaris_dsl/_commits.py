@@ -208,7 +208,7 @@ class Commits:
             return None
         if isinstance(outcome, BuilderError):
             return failed(call, versions, outcome) if ended.until is None else postponed(call, versions, ended.until)
-        if state.finished[number] == versions:
+        if state.finished[number] == versions and state.made[number] not in state.gone:
             return None
         slot, body = outcome[0], ended.body
         if slot is None:

@@ -366,7 +366,7 @@ def test_what_goes_out_of_date_on_the_way_has_its_makers_called_again(store: Sto
         assert letters.run("1", Request(1)).target == Sealed("1 , 7")
         run = letters.run("1", Note("at once"))
         assert run.target == Sealed("1 at once, 7")
-        assert set(run.built) == {Letter, Sealed}
+        assert dict(run.built) == {Letter: Letter("1 at once"), Sealed: Sealed("1 at once, 7")}
         assert letters.run("1").built == {}
 
 
