@@ -155,8 +155,7 @@ class State:
         self.finished[call] = versions
         if self.raised:
             self.raised.discard(call)
-        if self.intended:
-            self.intended.pop(call, None)
+        settled = self.intended.pop(call, None) if self.intended else None
         if self.postponed:
             self.postponed.pop(call, None)
         if self.plan.loops:
@@ -170,6 +169,8 @@ class State:
                 self._put(slot, body, value, call)
         if before is not None and before != slot:
             self._withdraw(before, call)  # last: what is made now may take the place of what would go with it
+        if settled is not None and slot is not None and 0 in self.plan.calls[call].consumes_of(self.version):
+            self._withdraw(slot, call)  # what it was made from has gone while nobody knew how the call had ended
 
     def _apply_built(self, call: int, line: Built) -> None:
         spec = self.plan.calls[call]
