@@ -122,19 +122,19 @@ class Making:
                 yield Write(partial(self._fail, attempt, error, trial - 1))
                 self._tell_retried(call, trial - 1, error, wait_s)
                 yield Sleep(self._at_most(wait_s))
-            if self._telling is not None:
-                commits.breaks(self._telling.builder_started(attempt, commits.state.finished[attempt[0]], trial=trial))
             began_s = monotonic()
-            outcome = yield from self._tried(attempt)
+            outcome = yield from self._try(attempt, trial)
             if outcome is None:
                 return None
             take(outcome)
         ended = self._ended(attempt, cast("Outcome", outcome))
         return (yield from self._end(ended, trial=trial, took_s=monotonic() - began_s))
 
-    def _tried(self, attempt: Attempt) -> Story:
-        """Call the builder once; what must not happen twice is intended before, and nothing comes in between."""
-        once = self._plan.calls[attempt[0]].options.at_most_once
+    def _try(self, attempt: Attempt, trial: int) -> Story:
+        """Call the builder; what must not happen twice is intended before that, and nothing comes in between."""
+        commits, once = self.commits, self._plan.calls[attempt[0]].options.at_most_once
+        if self._telling is not None:
+            commits.breaks(self._telling.builder_started(attempt, commits.state.finished[attempt[0]], trial=trial))
         barred = (yield Write(partial(self._intend, attempt))) if once else None
         if barred is not None:
             return barred
@@ -300,7 +300,7 @@ def _trials(options: Options) -> Iterable[Trial]:
         return _ONCE
     from polaris_dsl._trials import trials  # noqa: PLC0415  few builders are tried again
 
-    return trials(options.retry, late_ones=not options.at_most_once)
+    return trials(options.retry, once=options.at_most_once)
 
 
 _ONCE: Iterable[Trial] = ((1, 0.0, lambda _: None),)

@@ -152,10 +152,12 @@ class State:
         self.n += 1
         self.rested = None
         self.begun = True
+        settled = bool(self.intended) and call in self.intended
         self.finished[call] = versions
         if self.raised:
             self.raised.discard(call)
-        settled = self.intended.pop(call, None) if self.intended else None
+        if self.intended:
+            self.intended.pop(call, None)
         if self.postponed:
             self.postponed.pop(call, None)
         if self.plan.loops:
@@ -169,8 +171,13 @@ class State:
                 self._put(slot, body, value, call)
         if before is not None and before != slot:
             self._withdraw(before, call)  # last: what is made now may take the place of what would go with it
-        if settled is not None and slot is not None and 0 in self.plan.calls[call].consumes_of(self.version):
-            self._withdraw(slot, call)  # what it was made from has gone while nobody knew how the call had ended
+        if settled and slot is not None and self._was_withdrawn(call):
+            self._withdraw(slot, call)  # what it was made from, while nobody knew how the call had ended
+
+    def _was_withdrawn(self, call: int) -> bool:
+        return any(
+            not self.version[slot] and slot not in self.plan.transient for slot in self.plan.calls[call].consumes
+        )
 
     def _apply_built(self, call: int, line: Built) -> None:
         spec = self.plan.calls[call]

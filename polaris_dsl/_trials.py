@@ -10,10 +10,10 @@ from polaris_dsl.errors import BuilderError, RetryAt, TimedOut
 from polaris_dsl.retry import Retry
 
 
-def trials(retry: Retry, /, *, late_ones: bool = True) -> Iterator[Tuple[int, float, Callable[[Outcome], object]]]:
+def trials(retry: Retry, /, *, once: bool = False) -> Iterator[Tuple[int, float, Callable[[Outcome], object]]]:
     """Yield one trial after the other, until an outcome is final. Whoever makes them waits himself.
 
-    `late_ones`: whether another trial may follow one whose time was over, and which may be going on.
+    `once`: what was begun and goes on must not be begun once more.
     """
     import tenacity  # noqa: PLC0415  it takes as long to load as all else here, and few need it
 
@@ -22,7 +22,7 @@ def trials(retry: Retry, /, *, late_ones: bool = True) -> Iterator[Tuple[int, fl
     retrying = tenacity.Retrying(
         stop=tenacity.stop_after_attempt(retry.attempts),
         wait=lambda state: grows(state) * (1 - retry.jitter * random.random()),  # noqa: S311  there is nothing to guess
-        retry=lambda state: state.outcome is not None and _again(state.outcome.result(), retry, late_ones),
+        retry=lambda state: state.outcome is not None and _again(state.outcome.result(), retry, once=once),
         retry_error_callback=lambda _: None,
         sleep=waits.append,
     )
@@ -31,9 +31,7 @@ def trials(retry: Retry, /, *, late_ones: bool = True) -> Iterator[Tuple[int, fl
         waits.clear()
 
 
-def _again(outcome: Outcome, retry: Retry, late_ones: bool) -> bool:  # noqa: FBT001  said once
-    if not isinstance(outcome, BuilderError):
-        return False
-    if isinstance(outcome, TimedOut) and not (outcome.begun and late_ones):
+def _again(outcome: Outcome, retry: Retry, *, once: bool) -> bool:
+    if not isinstance(outcome, BuilderError) or (isinstance(outcome, TimedOut) and (once or not outcome.begun)):
         return False
     return isinstance(outcome.__cause__, retry.on) and not isinstance(outcome.__cause__, RetryAt)

@@ -9,11 +9,11 @@ import os
 import signal
 import sys
 from pathlib import Path
-from typing import Any, Callable, Optional, Sequence, Tuple
+from typing import Any, Callable, Sequence, Tuple
 
 import attrs
 
-from polaris_dsl import Context, Executor, FileStore, Interrupted, Workflow, builder, workflow
+from polaris_dsl import Context, Executor, FileStore, Interrupted, Status, Workflow, builder, workflow
 from polaris_dsl.stores import Line, Store
 from polaris_dsl.stores._file import FileJournals
 from polaris_dsl.stores._sqlite_journals import SqliteJournals
@@ -88,16 +88,14 @@ def dying(append: Callable[..., Tuple[Line, ...]], moment: str) -> Callable[...,
     return append_or_die
 
 
-def main(store: str, effects: str, moment: Optional[str] = "") -> int:
+def main(store: str, effects: str, moment: str) -> int:
     for journals in (FileJournals, SqliteJournals):
-        setattr(journals, "append", dying(journals.append, str(moment)))  # noqa: B010  mypy would refuse a method
+        setattr(journals, "append", dying(journals.append, moment))  # noqa: B010  mypy would refuse a method
     try:
-        run = Executor(flow_of(Desk(Path(effects), str(moment))), store=opened(Path(store))).run(RUN, Order(500))
-    except Interrupted as error:
-        print(error.idempotency_key)
+        run = Executor(flow_of(Desk(Path(effects), moment)), store=opened(Path(store))).run(RUN, Order(500))
+    except Interrupted:
         return 3
-    print(run.status.value)
-    return 0
+    return 0 if run.status is Status.COMPLETE else 1
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import pickle
 import subprocess
 import sys
@@ -46,8 +47,8 @@ from polaris_dsl import (
 )
 from polaris_dsl.hooks import BuilderFailed, BuilderStarted
 from polaris_dsl.stores import Built, Failed, Intended, Journals, Line, Postponed, Released, Rested, Store
-from polaris_dsl.stores._sqlite_database import Database
 from polaris_dsl.stores._lines import stamp
+from polaris_dsl.stores._sqlite_database import Database
 from polaris_dsl.stores.sqlite import SqliteStore
 from tests import effect_driver as driver
 from tests.effect_driver import Charged, Order, Receipt, write_receipt
@@ -282,7 +283,7 @@ def test_an_interrupted_call_says_since_when_under_which_key_and_what_to_do(stor
         f" settle('{RUN}', charge, what it returned, or RETRY)"
     )
     assert Path(error.place.rpartition(":")[0]).name == Path(__file__).name
-    again = pickle.loads(pickle.dumps(error))
+    again = pickle.loads(pickle.dumps(error))  # noqa: S301  what was pickled just now
     assert (str(again), again.since, again.idempotency_key) == (str(error), line.at, key)
     assert (again.run.status, again.failures) == (Status.FAILED, (again,))
 
@@ -380,9 +381,7 @@ def branching(effects: List[str], ends: Callable[[], object]) -> Workflow[Union[
         ends()
         return Charged(1, "k")
 
-    return workflow(
-        target=Union[Receipt, Declined], inputs=Order, builders=[check, charge, write_receipt], name="shop"
-    )
+    return workflow(target=Union[Receipt, Declined], inputs=Order, builders=[check, charge, write_receipt], name="shop")
 
 
 def test_hooks_are_told_that_it_failed_and_not_that_it_began(store: Store, bank: Bank) -> None:
@@ -572,7 +571,7 @@ def test_an_intent_of_which_nobody_knows_whether_it_is_there_counts_if_it_is(sto
 @pytest.mark.parametrize("whole", [True, False])
 @pytest.mark.parametrize("retry", [None, Retry(attempts=3, first_wait_s=0)])
 def test_a_builder_whose_time_is_over_goes_on_and_is_not_called_again(
-    whole: bool, retry: Optional[Retry], store: Store, bank: Bank
+    whole: object, retry: Optional[Retry], store: Store, bank: Bank
 ) -> None:
     go = threading.Event()
     bank.before.append(go.wait)
@@ -847,7 +846,7 @@ class Opened:
 
 
 @pytest.mark.parametrize("by_name", [True, False])
-def test_settling_with_a_result_commits_it_and_the_run_goes_on(by_name: bool, store: Store, bank: Bank) -> None:
+def test_settling_with_a_result_commits_it_and_the_run_goes_on(by_name: object, store: Store, bank: Bank) -> None:
     key = kill_in(store, bank)
     flow = flow_of(bank.charge)
     runs = Executor(flow, store=store)
@@ -855,7 +854,8 @@ def test_settling_with_a_result_commits_it_and_the_run_goes_on(by_name: bool, st
     run = runs.settle(RUN, "charge" if by_name else charge, Charged(500, key))
     assert (run.status, dict(run.built)) == (Status.DUE, {Charged: Charged(500, key)})
     assert runs.load(RUN).status is Status.DUE
-    assert [dict(line.inputs) for line in lines_of(store, Intended, Built) if line.by == "charge"] == 2 * [{"Order": 2}]
+    lines = [line for line in store.open("shop").load(RUN) if isinstance(line, (Intended, Built))]
+    assert [dict(line.inputs) for line in lines if line.by == "charge"] == 2 * [{"Order": 2}]
     assert runs.run(RUN).result() == Parcel("500 paid, to Main St")
     assert len(bank.effects) == 1
 
@@ -1068,22 +1068,20 @@ class Keys:
     st.booleans(),
 )
 def test_a_key_is_the_same_for_the_same_inputs_and_for_nothing_else(
-    calls: List[Tuple[str, int, List[str], bool]], trials: bool
+    calls: List[Tuple[str, int, List[str], bool]], trials: object
 ) -> None:
     keys, store = Keys(), MemoryStore()
     retry = Retry(attempts=2, first_wait_s=0) if trials else None
     last: Dict[str, Tuple[int, int]] = {}
-    for epoch, (run, cents, acts, once) in enumerate(calls):
+    for epoch, (run, cents, acts, plain) in enumerate(calls):
         two = builder(keys.two, name="two", retry=retry)
         flow = workflow(target=Label, inputs=Order, builders=[builder(keys.one, name="one"), two], name="keys")
         if last.get(run, (None, 0))[0] != cents:  # newer data: what is fed twice changes nothing
             last[run] = cents, epoch
         keys.run, keys.epoch, keys.acts = run, last[run][1], acts
         runs = Executor(flow, store=store, max_workers=1)  # as a new process has it
-        try:
-            runs.run(run, Order(cents)) if once else asyncio.run(runs.arun(run, Order(cents)))
-        except (Killed, BuilderError):
-            pass
+        with contextlib.suppress(Killed, BuilderError):
+            runs.run(run, Order(cents)) if plain else asyncio.run(runs.arun(run, Order(cents)))
     assert all(len(found) == 1 for found in keys.seen.values())
     assert len(set().union(*keys.seen.values())) == len(keys.seen)
 
