@@ -152,14 +152,8 @@ class State:
         self.n += 1
         self.rested = None
         self.begun = True
-        settled = bool(self.intended) and call in self.intended
         self.finished[call] = versions
-        if self.raised:
-            self.raised.discard(call)
-        if self.intended:
-            self.intended.pop(call, None)
-        if self.postponed:
-            self.postponed.pop(call, None)
+        intended = bool(self.raised or self.intended or self.postponed) and self._ends(call)
         if self.plan.loops:
             self.touched.update(self.plan.back[call])
         before = self.made[call]
@@ -171,13 +165,20 @@ class State:
                 self._put(slot, body, value, call)
         if before is not None and before != slot:
             self._withdraw(before, call)  # last: what is made now may take the place of what would go with it
-        if settled and slot is not None and self._was_withdrawn(call):
-            self._withdraw(slot, call)  # what it was made from, while nobody knew how the call had ended
+        if intended and slot is not None:
+            self._withdraw_too(slot, call)
 
-    def _was_withdrawn(self, call: int) -> bool:
-        return any(
-            not self.version[slot] and slot not in self.plan.transient for slot in self.plan.calls[call].consumes
-        )
+    def _ends(self, call: int) -> bool:
+        """Forget what is known of a call that has not ended; say whether it was intended."""
+        self.raised.discard(call)
+        self.postponed.pop(call, None)
+        return self.intended.pop(call, None) is not None
+
+    def _withdraw_too(self, slot: int, call: int) -> None:
+        """Remove a product if what it was made from was, while nobody knew how the call had ended."""
+        consumes = self.plan.calls[call].consumes
+        if not all(self.version[slot] or slot in self.plan.transient for slot in consumes):
+            self._withdraw(slot, call)
 
     def _apply_built(self, call: int, line: Built) -> None:
         spec = self.plan.calls[call]
