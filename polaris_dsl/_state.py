@@ -186,8 +186,7 @@ class State:
         self.rested = None
         self.begun = True
         self.finished[call] = versions
-        if self.raised or self.intended or self.postponed:
-            self._ends(call)
+        intended = bool(self.raised or self.intended or self.postponed) and self._ends(call)
         if self.plan.loops:
             self.touched.update(self.plan.back[call])
         before = self.made[call]
@@ -199,11 +198,20 @@ class State:
                 self._put(slot, body, value, call)
         if before is not None and before != slot:
             self._withdraw(before, call)  # last: what is made now may take the place of what would go with it
+        if intended and slot is not None:
+            self._withdraw_too(slot, call)
 
-    def _ends(self, call: int) -> None:
+    def _ends(self, call: int) -> bool:
+        """Forget what is known of a call that has not ended; say whether it was intended."""
         self.raised.discard(call)
-        self.intended.pop(call, None)
         self.postponed.pop(call, None)
+        return self.intended.pop(call, None) is not None
+
+    def _withdraw_too(self, slot: int, call: int) -> None:
+        """Remove a product if what it was made from was, while nobody knew how the call had ended."""
+        consumes = self.plan.calls[call].consumes
+        if not all(self.version[slot] or slot in self.gone for slot in consumes):
+            self._withdraw(slot, call)
 
     def _apply_built(self, call: int, line: Built) -> None:
         spec = self.plan.calls[call]
