@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta, timezone
 from functools import partial
+from math import inf
 from time import monotonic, time
 from typing import Callable, Generator, Iterable, Optional, Tuple, Union, cast
 
@@ -11,14 +12,14 @@ import attrs
 
 from polaris_dsl._attempt import Attempt, Finish, Outcome, aperform, finish_here, key_of, perform
 from polaris_dsl._commits import Commits, Ended
-from polaris_dsl._drafts import failed, intended
+from polaris_dsl._drafts import failed, intended, released
+from polaris_dsl._options import Options
 from polaris_dsl._plan import Call
 from polaris_dsl._telling import Telling
 from polaris_dsl._watch import Watch
 from polaris_dsl.clock import Clock, SystemClock
-from polaris_dsl.errors import BuilderError, Interrupted, RetryAt, TimedOut
-from polaris_dsl.retry import Retry
-from polaris_dsl.stores._lines import stamp
+from polaris_dsl.errors import BuilderError, Interrupted, TimedOut
+from polaris_dsl.stores._lines import moment, stamp
 
 
 @attrs.frozen
@@ -91,7 +92,7 @@ class Making:
         self._finish = finish
         self._watch = watch or Watch()
         self._timeout_s = timeout_s
-        self._ends_s = None if timeout_s is None else monotonic() + timeout_s
+        self._ends_s = inf if timeout_s is None else monotonic() + timeout_s
         self._plain = telling is None and timeout_s is None and not self._plan.heeds_options
         self.quick = quick and self._plain
 
@@ -112,31 +113,52 @@ class Making:
         outcome: Optional[Outcome] = self._interrupted(attempt) if call.options.at_most_once else None
         if outcome is not None:
             return (yield from self._end(Ended(attempt, outcome, silent=True), trial=1, took_s=0.0))
-        trial, began_s = 1, monotonic()
-        for trial, wait_s, take in _trials(call.options.retry):
+        tried, began_s = 1, monotonic()
+        for trial, wait_s, take in _trials(call.options):
             if outcome is not None:
-                error = cast("BuilderError", outcome)
-                draft = failed(call, attempt[1], error, trial=trial - 1)
-                yield Write(partial(commits.note, draft, partial(commits.state.failed, attempt[0])))
-                self._tell_retried(call, trial - 1, error, wait_s)
-                yield Sleep(self._at_most(wait_s))
-            if call.options.at_most_once:
-                yield Write(partial(self._intend, attempt))
-            if self._telling is not None:
-                commits.breaks(self._telling.builder_started(attempt, commits.state.finished[attempt[0]], trial=trial))
-            began_s = monotonic()
-            outcome = cast("Outcome", (yield Perform(attempt)))
+                if commits.broken is not None or wait_s >= self._left_s():
+                    break
+                yield from self._wait(attempt, cast("BuilderError", outcome), tried, wait_s)
+                if commits.broken is not None:  # the journal and the hooks know how this trial ended: it was the last
+                    yield Write(partial(commits.put, Ended(attempt, outcome, silent=True)))
+                    return outcome
+            tried, began_s = trial, monotonic()
+            outcome = yield from self._try(attempt, trial)
             take(outcome)
         ended = self._ended(attempt, cast("Outcome", outcome))
-        return (yield from self._end(ended, trial=trial, took_s=monotonic() - began_s))
+        return (yield from self._end(ended, trial=tried, took_s=monotonic() - began_s))
+
+    def _try(self, attempt: Attempt, trial: int) -> Story:
+        commits, call = self.commits, self._plan.calls[attempt[0]]
+        limit = self._limit(call)
+        if limit is not None and limit.left_s <= 0:
+            return self._timed_out(call, limit, begun=False)
+        if call.options.at_most_once:
+            yield Write(partial(self._intend, attempt))
+        if self._telling is not None:
+            commits.breaks(self._telling.builder_started(attempt, commits.state.finished[attempt[0]], trial=trial))
+        outcome = cast("Outcome", (yield Perform(attempt)))
+        if call.options.at_most_once and isinstance(outcome, TimedOut) and not outcome.begun:
+            draft = released(call, attempt[1])
+            yield Write(partial(commits.note, draft, partial(commits.state.releases, attempt[0])))
+        return outcome
+
+    def _wait(self, attempt: Attempt, error: BuilderError, tried: int, wait_s: float) -> Generator[Act, object, None]:
+        """Commit that a trial failed behind which another one follows, tell of it, and wait for that."""
+        commits, call = self.commits, self._plan.calls[attempt[0]]
+        draft = failed(call, attempt[1], error, trial=tried)
+        yield Write(partial(commits.note, draft, partial(commits.state.failed, attempt[0])))
+        self._tell_retried(call, tried, error, wait_s)
+        if commits.broken is None:
+            yield Sleep(min(wait_s, _LONGEST_S))
 
     def _end(self, ended: Ended, *, trial: int, took_s: float) -> Story:
         yield Write(partial(self.commits.put, ended))
         telling, error = self._telling, ended.outcome
-        if ended.until is not None:
-            when = cast("RetryAt", cast("BuilderError", error).__cause__).when
-            wait_s = (when - self.clock.now()).total_seconds()
-            self._tell_retried(self._plan.calls[ended.attempt[0]], trial, cast("BuilderError", error), wait_s)
+        if ended.until is not None and ended.lost is None:
+            wait_s = (moment(ended.until) - self.clock.now()).total_seconds()
+            call = self._plan.calls[ended.attempt[0]]
+            self._tell_retried(call, trial, cast("BuilderError", error), max(0.0, wait_s))
         elif telling is not None:
             told = ended.lost or error
             self.commits.breaks(
@@ -154,8 +176,6 @@ class Making:
         if isinstance(error, TimedOut):
             # How a call ended that goes on is not known: what must not happen twice stays intended.
             ended.silent = not error.begun or self._plan.calls[attempt[0]].options.at_most_once
-        elif isinstance(error, BuilderError) and isinstance(error.__cause__, RetryAt):
-            ended.until = stamp(error.__cause__.when.timestamp())
         return ended
 
     # --- what must not happen twice
@@ -228,21 +248,24 @@ class Making:
             future.cancel()
         if not late:
             return future.result()
-        self._watch.passes(future, run_id=self._run_id, builder=call.name)
+        await asyncio.wait({future}, timeout=_TO_LET_GO_S)
+        if not future.done():
+            self._watch.passes(future, run_id=self._run_id, builder=call.name)
         return self._timed_out(call, limit, begun=True)
 
     # --- time
 
     def _limit(self, call: Call) -> Optional[Limit]:
         own_s = call.options.timeout_s
-        own = None if own_s is None else Limit(own_s, own_s, whole=False)
-        if self._ends_s is None or self._timeout_s is None:
+        own = None if own_s is None else Limit(min(own_s, _LONGEST_S), own_s, whole=False)
+        if self._timeout_s is None:
             return own
-        whole = Limit(self._ends_s - monotonic(), self._timeout_s, whole=True)
+        whole = Limit(min(self._left_s(), _LONGEST_S), self._timeout_s, whole=True)
         return own if own is not None and own.left_s < whole.left_s else whole
 
-    def _at_most(self, wait_s: float) -> float:
-        return wait_s if self._ends_s is None else max(0.0, min(wait_s, self._ends_s - monotonic()))
+    def _left_s(self) -> float:
+        """Return what is left of the time of the whole."""
+        return self._ends_s - monotonic()
 
     def _timed_out(self, call: Call, limit: Limit, *, begun: bool) -> TimedOut:
         error = TimedOut(
@@ -253,7 +276,7 @@ class Making:
             whole=limit.whole,
             begun=begun,
         )
-        error.__cause__ = TimeoutError(f"{limit.given_s:.3g} s were over")
+        error.__cause__ = TimeoutError(f"{limit.given_s:g} s were over")
         return error
 
 
@@ -261,12 +284,18 @@ def _deadline(limit: Optional[Limit]) -> Optional[datetime]:
     return None if limit is None else datetime.now(timezone.utc) + timedelta(seconds=limit.left_s)
 
 
-def _trials(retry: Optional[Retry]) -> Iterable[Trial]:
-    if retry is None:
+def _trials(options: Options) -> Iterable[Trial]:
+    if options.retry is None:
         return _ONCE
     from polaris_dsl._trials import trials  # noqa: PLC0415  few builders are tried again
 
-    return trials(retry)
+    return trials(options.retry, once=options.at_most_once)
 
 
 _ONCE: Iterable[Trial] = ((1, 0.0, lambda _: None),)
+
+_LONGEST_S = 1e9
+"""What locks and dates can take, and no process lives to see: longer times are cut to it."""
+
+_TO_LET_GO_S = 0.1
+"""How long an async builder is waited for that was cancelled; most end at once."""

@@ -78,6 +78,7 @@ class Run(Generic[TargetT]):
                 status=self.status.value,
                 missing=self.missing,
                 silent=self.silent,
+                wake_at=self.wake_at,
             )
         return self.target
 
@@ -131,7 +132,7 @@ def run_of(state: State, /, *, run_id: str, built: AbstractSet[int]) -> Run[obje
         target,
         tuple(_missing(state)) if target is None else (),
         tuple(_silent(state)) if target is None else (),
-        _wake_at(state) if state.postponed else None,
+        wake_at(state) if state.postponed else None,
         plan.slots,
         values,
         built,
@@ -151,7 +152,8 @@ def status_of(state: State, /) -> Status:
     return Status.COMPLETE if any(state.version[slot] for slot in state.plan.target) else Status.PAUSED
 
 
-def _wake_at(state: State) -> Optional[datetime]:
+def wake_at(state: State, /) -> Optional[datetime]:
+    """Return when the first call may be made that asked to be made again later; None if none did."""
     untils = [until for call, (versions, until) in state.postponed.items() if state.versions(call) == versions]
     return moment(min(untils)) if untils else None
 

@@ -22,6 +22,7 @@ LAZY = (polaris_dsl, polaris_dsl.stores)
 
 NAMES: Dict[str, List[str]] = {
     "polaris_dsl": [
+        "RETRY",
         "Access",
         "BadRunId",
         "Builder",
@@ -44,7 +45,6 @@ NAMES: Dict[str, List[str]] = {
         "NotSettled",
         "NotWritten",
         "PolarisError",
-        "RETRY",
         "Retry",
         "RetryAt",
         "Run",
@@ -133,7 +133,7 @@ NAMES: Dict[str, List[str]] = {
         "Verified",
     ],
     "polaris_dsl.stores.sqlite": ["SqliteStore"],
-    "polaris_dsl.testing": ["Effect", "Explored", "StoreCase", "StoryFailed", "explore", "store_cases"],
+    "polaris_dsl.testing": ["Effect", "Explored", "StoreCase", "StoryFailed", "VirtualClock", "explore", "store_cases"],
 }
 if importlib.util.find_spec("mypy") is not None:  # an extra
     NAMES["polaris_dsl.mypy"] = ["plugin"]
