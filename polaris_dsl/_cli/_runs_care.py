@@ -16,6 +16,9 @@ _KINDS = {
     "feed": "{data} that was fed",
     "built": "what {by} built: {data}",
     "failed": "that {by} failed",
+    "intended": "that {by} was about to be called, at most once",
+    "released": "that {by} may be called again",
+    "postponed": "until when {by} waits",
     "rest": "a status",
 }
 

@@ -7,7 +7,7 @@ import json
 from typing import Dict, Iterator, Mapping, Optional, Sequence, Tuple
 
 from polaris_dsl._cli._runs_store import chosen, opened, store_path
-from polaris_dsl._cli._runs_story import Datum, Failure, Story, story_of
+from polaris_dsl._cli._runs_story import Datum, Event, Failure, Story, story_of
 from polaris_dsl._cli._runs_text import aligned, plain, pretty, print_table, to_json
 from polaris_dsl.stores._locks import Holder
 
@@ -26,6 +26,7 @@ def show_run(arguments: argparse.Namespace, /) -> int:
             **_facts(story, holder),
             "data": [_datum(one, values=arguments.values) for one in data],
             "failures": [_failure(one) for one in story.failures],
+            "events": [_event(one) for one in story.events],
         }
         print(to_json(facts, indent=True))
     else:
@@ -47,6 +48,7 @@ def _facts(story: Story, holder: Optional[Holder]) -> Facts:
         "held_by": None if holder is None else {"name": holder.name, "since": holder.since},
         "lines": story.lines,
         "silent": list(story.silent),
+        "wake_at": story.wake_at or None,
     }
 
 
@@ -73,6 +75,19 @@ def _failure(failure: Failure) -> Facts:
         "error": failure.error,
         "place": failure.place,
         "mended": failure.mended,
+        "try": failure.trial or None,
+    }
+
+
+def _event(event: Event) -> Facts:
+    return {
+        "line": event.line,
+        "at": event.at,
+        "by": event.by,
+        "from": dict(event.inputs),
+        "what": event.what,
+        "until": event.until or None,
+        "last": event.last,
     }
 
 
@@ -88,6 +103,10 @@ def _print(story: Story, data: Sequence[Datum], *, holder: Optional[Holder], val
         print()
         rows = [_row_of_failure(one) for one in story.failures]
         print_table(("LINE", "FAILED", "ERROR", "AT", "WHEN", "FROM"), rows)
+    if story.events:
+        print()
+        rows = [_row_of_event(one) for one in story.events]
+        print_table(("LINE", "BUILDER", "WHAT", "WHEN", "FROM"), rows)
     if values:
         for one in data:
             print(f"\n{plain(one.name)} {one.version}:\n{pretty(one.body)}")
@@ -103,6 +122,8 @@ def _head(story: Story, holder: Optional[Holder]) -> Iterator[Tuple[str, str]]:
         yield "held by", f"{holder.name} since {holder.since}"
     if story.silent:
         yield "silent", ", ".join(story.silent)
+    if story.wake_at:
+        yield "wakes at", story.wake_at
 
 
 def _row_of(datum: Datum) -> Sequence[str]:
@@ -110,8 +131,16 @@ def _row_of(datum: Datum) -> Sequence[str]:
 
 
 def _row_of_failure(failure: Failure) -> Sequence[str]:
-    inputs = _inputs(failure.inputs) + (" (mended)" if failure.mended else "")
+    again = f" (try {failure.trial})" if failure.trial else ""
+    inputs = _inputs(failure.inputs) + again + (" (mended)" if failure.mended else "")
     return str(failure.line), failure.by, failure.error, failure.place, failure.at, inputs
+
+
+def _row_of_event(event: Event) -> Sequence[str]:
+    told = {"postponed": f"waits until {event.until}", "begun": "begun, at most once", "released": "may be begun again"}
+    open_ = event.what == "begun" and event.last
+    what = told[event.what] + (", how it ended is not known" if open_ else "")
+    return str(event.line), event.by, what, event.at, _inputs(event.inputs)
 
 
 def _inputs(inputs: Mapping[str, int]) -> str:
