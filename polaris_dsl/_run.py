@@ -154,8 +154,8 @@ def status_of(state: State, /) -> Status:
 
 def wake_at(state: State, /) -> Optional[datetime]:
     """Return when the first call may be made that asked to be made again later; None if none did."""
-    untils = [until for call, (versions, until) in state.postponed.items() if state.versions(call) == versions]
-    return moment(min(untils)) if untils else None
+    times = [until for call, (versions, until) in state.postponed.items() if state.versions(call) == versions]
+    return moment(min(times)) if times else None
 
 
 def _missing(state: State) -> Iterator[type]:
