@@ -742,8 +742,12 @@ class Terminal:
         os.write(self._outside, text.encode())
 
     def shows(self) -> str:
+        self.writer.write("\x1e")  # a busy machine hands over what was written piece by piece: this is its end
         self.writer.flush()
-        return os.read(self._outside, 65_536).decode().replace("\r\n", "\n")
+        shown = b""
+        while not shown.endswith(b"\x1e"):
+            shown += os.read(self._outside, 65_536)
+        return shown[:-1].decode().replace("\r\n", "\n")
 
     def close(self) -> None:
         self.reader.close()

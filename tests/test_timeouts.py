@@ -387,7 +387,8 @@ def test_an_awaited_run_begins_no_async_builder_after_its_time(gate: Gate) -> No
     assert gate.came == []
 
 
-def test_an_effect_that_was_not_begun_in_time_is_not_taken_for_interrupted() -> None:
+@both_kinds
+def test_an_effect_that_was_not_begun_in_time_is_not_taken_for_interrupted(is_async) -> None:
     came: List[Order] = []
     slow = True
 
@@ -395,12 +396,16 @@ def test_an_effect_that_was_not_begun_in_time_is_not_taken_for_interrupted() -> 
         if slow and any(type(line).__name__ == "Intended" for line in lines):
             threading.Event().wait(2 * WHOLE_S)
 
-    @builder(at_most_once=True)
-    def charge(order: Order) -> Paid:
+    def charge_plainly(order: Order) -> Paid:
         came.append(order)
         return Paid(order.cents)
 
-    flow = workflow(target=Paid, inputs=Order, builders=[charge])
+    async def charge_async(order: Order) -> Paid:
+        return charge_plainly(order)
+
+    charges: Callable[..., Any] = charge_async if is_async else charge_plainly
+    charge = builder(name="charge", at_most_once=True)(charges)
+    flow: Workflow[Any, Order] = workflow(target=Paid, inputs=Order, builders=[charge])
     runs = Executor(flow, store=WatchedStore(MemoryStore(), before))
     assert not timed_out(lambda: runs.run("1", Order(5), timeout_s=1e-9)).begun
     assert [type(line).__name__ for line in lines_of(runs)] == ["Started", "Fed", "Rested"]
