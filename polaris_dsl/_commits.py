@@ -16,9 +16,9 @@ from polaris_dsl._bodies import LIVE, Bodies
 from polaris_dsl._drafts import Record, built_line, failed, postponed, transient_line
 from polaris_dsl._express import Known
 from polaris_dsl._state import FED, State, Versions
-from polaris_dsl.errors import BuilderError, CodecError, NotWritten
+from polaris_dsl.errors import BuilderError, CodecError, NotWritten, RetryAt
 from polaris_dsl.stores import Line, Rested
-from polaris_dsl.stores._lines import Draft, moment
+from polaris_dsl.stores._lines import Draft, moment, stamp_of
 
 _LOGGER = logging.getLogger("polaris_dsl")
 
@@ -34,14 +34,18 @@ class Ended:
     """Whether the product is equal to what was there."""
     silent: bool = False
     """Whether the journal is not told: the builder was not called, or nobody knows how that ended."""
-    until: Optional[str] = None
-    """Not before when it asked to be called again."""
     draft: Optional[Draft] = None
     """None: another process was faster. One result for these inputs is kept, and it is not this one."""
     taken: bool = False
     """Whether somebody is committing it."""
     lost: Optional[BaseException] = None
     """Why it could not be committed."""
+
+    @property
+    def until(self) -> Optional[str]:
+        """Not before when it asked to be called again."""
+        asked = self.outcome.__cause__ if isinstance(self.outcome, BuilderError) else None
+        return stamp_of(asked.when) if isinstance(asked, RetryAt) else None
 
 
 class Commits:
@@ -216,7 +220,7 @@ class Commits:
             return None
         if isinstance(outcome, BuilderError):
             return failed(call, versions, outcome) if ended.until is None else postponed(call, versions, ended.until)
-        if state.finished[number] == versions and state.made[number] not in state.gone:
+        if state.done(number, versions):
             return None
         slot, body = outcome[0], ended.body
         if slot is None:

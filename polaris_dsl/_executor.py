@@ -17,17 +17,17 @@ from polaris_dsl._bodies import bodies_for
 from polaris_dsl._express import Express, in_order
 from polaris_dsl._hooked import hooked
 from polaris_dsl._options import MOST_ROUNDS, check_count, seconds
-from polaris_dsl._run import Run, Status, run_of, status_of
+from polaris_dsl._run import Run, Status, run_of, status_of, wake_at
 from polaris_dsl._runs import Runs
 from polaris_dsl._settle import number_of, settled
 from polaris_dsl._threads import Threads
 from polaris_dsl._turns import Turns
 from polaris_dsl._watch import Late, Watch
 from polaris_dsl._workflow import AnyBuilder, Workflow
-from polaris_dsl.clock import Clock, SystemClock
-from polaris_dsl.errors import BuilderError, DefinitionError, RunLocked
+from polaris_dsl.clock import Clock, checked_clock
+from polaris_dsl.errors import BuilderError, DefinitionError, PolarisError, RunLocked, StoreError, UnknownRun
 from polaris_dsl.hooks import Hook
-from polaris_dsl.stores import MemoryStore, Rested, Store
+from polaris_dsl.stores import Line, MemoryStore, Rested, Store
 from polaris_dsl.stores._lines import moment
 
 TargetT = TypeVar("TargetT")
@@ -40,11 +40,15 @@ _BEING_RUN: ContextVar[FrozenSet[Tuple[int, str]]] = ContextVar("polaris_being_r
 @final
 @attrs.frozen
 class RunSummary:
-    """One line of a listing: the run id, where the run stands, and when it was last written to (aware, in UTC)."""
+    """One line of a listing: the run id, where the run stands, and when it was last written to (aware, in UTC).
+
+    `wake_at` is when the first builder may be called again that raised `RetryAt`; None if none did.
+    """
 
     id: str
     status: Status
     updated_at: datetime
+    wake_at: Optional[datetime] = None
 
 
 @final
@@ -120,7 +124,7 @@ class Executor(Generic[TargetT, InputT]):
         self._runs = Runs(plan, self._journals, bodies_for(plan, encoded=store.encoded))
         self._threads = Threads(pool, max_workers=max_workers, name=f"polaris-{workflow.name}")
         self._watch = Watch()
-        self._clock = clock or SystemClock()
+        self._clock = checked_clock(clock)
         straight = (max_workers == 1 or in_order(plan)) and not store.encoded and told is None
         self._turns = Turns(
             runs=self._runs,
@@ -225,37 +229,45 @@ class Executor(Generic[TargetT, InputT]):
 
         Raises:
             DefinitionError: `now` has no time zone.
-            StoreError: runs could not be read. The others were resumed.
+            PolarisError: a run could not be resumed or read: this is the first such error. The others were resumed.
         """
+        done = list(self._wake(now))
+        for error in done:
+            if isinstance(error, PolarisError):
+                raise error
+        return tuple(run for run in done if isinstance(run, Run))
+
+    def _wake(self, now: Optional[datetime]) -> Iterator[Union[Run[TargetT], PolarisError]]:
+        """Yield each run that was resumed, and what kept others from that."""
         now = self._clock.now() if now is None else now
-        if not isinstance(cast(object, now), datetime) or now.tzinfo is None:
+        if not isinstance(cast(object, now), datetime) or now.utcoffset() is None:
             raise DefinitionError(f"wake() takes a datetime with a time zone, not {now!r:.80}")
         found: List[str] = []
-        woken: List[Run[TargetT]] = []
+        problem: Optional[StoreError] = None
         try:
-            found.extend(run_id for run_id, wake_at in self._asleep() if wake_at <= now)
-        finally:
-            for run_id in found:
-                woken.extend(self._woken(run_id, now))
-        return tuple(woken)
+            found.extend(run.id for run in self.runs() if run.wake_at is not None and run.wake_at <= now)
+        except StoreError as error:
+            problem = error
+        for run_id in found:
+            woken = self._woken(run_id, now)
+            if woken is not None:
+                yield woken
+        if problem is not None:
+            yield problem
 
-    def _asleep(self) -> Iterator[Tuple[str, datetime]]:
-        for run_id, last in self._journals.runs():
-            if isinstance(last, Rested):
-                wake_at = moment(last.wake) if last.wake else None
-            else:
-                wake_at = run_of(self._runs.state(run_id), run_id=run_id, built=frozenset()).wake_at
-            if wake_at is not None:
-                yield run_id, wake_at
-
-    def _woken(self, run_id: str, now: datetime) -> Iterator[Run[TargetT]]:
+    def _woken(self, run_id: str, now: datetime) -> Union[Run[TargetT], PolarisError, None]:
         try:
             with self._journals.hold(run_id, wait_s=0), self._being_run(run_id):
-                yield cast("Run[TargetT]", self._turns.run(run_id, {}, timeout_s=self._limit(None), now=now))
+                wakes = wake_at(self._runs.state(run_id))
+                if wakes is None or wakes > now:
+                    return None
+                return cast("Run[TargetT]", self._turns.run(run_id, {}, timeout_s=self._limit(None), now=now))
         except BuilderError as error:
-            yield cast("Run[TargetT]", error.run)
-        except RunLocked:
-            return
+            return cast("Run[TargetT]", error.run)
+        except (RunLocked, UnknownRun):  # another has it, or had it in between
+            return None
+        except PolarisError as error:
+            return error
 
     def settle(self, run_id: str, builder: Union[AnyBuilder, str], result: object, /) -> Run[TargetT]:
         """Say how a call ended that was interrupted, of a builder with `at_most_once=True`; runs nothing.
@@ -309,11 +321,29 @@ class Executor(Generic[TargetT, InputT]):
         return cast("Run[TargetT]", run_of(self._runs.state(run_id), run_id=run_id, built=frozenset()))
 
     def runs(self) -> Iterator[RunSummary]:
-        """Yield a summary of every run of this workflow, in no particular order, reading no payloads."""
+        """Yield a summary of every run of this workflow, in no particular order, reading no payloads.
+
+        Raises:
+            StoreError: runs could not be read: this is the first such error, raised when the others were yielded.
+        """
+        problem: Optional[StoreError] = None
         for run_id, last in self._journals.runs():
-            # A run whose last call was killed, or that was only fed, has no status at its end: it has to be worked out.
-            status = Status(last.status) if isinstance(last, Rested) else status_of(self._runs.state(run_id))
-            yield RunSummary(run_id, status, moment(last.at))
+            try:
+                yield self._summary(run_id, last)
+            except UnknownRun:  # deleted in between
+                continue
+            except StoreError as error:
+                problem = problem or error
+        if problem is not None:
+            raise problem
+
+    def _summary(self, run_id: str, last: Line) -> RunSummary:
+        if isinstance(last, Rested):
+            wakes = moment(last.wake) if last.wake else None
+            return RunSummary(run_id, Status(last.status), moment(last.at), wakes)
+        # A run whose last call was killed, or that was only fed, has no status at its end: it has to be worked out.
+        state = self._runs.state(run_id)
+        return RunSummary(run_id, status_of(state), moment(last.at), wake_at(state))
 
     def delete(self, run_id: str, /) -> None:
         """Remove a run, for good.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta, timezone
 from functools import partial
+from math import inf
 from time import monotonic, time
 from typing import Callable, Generator, Iterable, Optional, Tuple, Union, cast
 
@@ -17,8 +18,8 @@ from polaris_dsl._plan import Call
 from polaris_dsl._telling import Telling
 from polaris_dsl._watch import Watch
 from polaris_dsl.clock import Clock, SystemClock
-from polaris_dsl.errors import BuilderError, Interrupted, RetryAt, TimedOut, WrongProduct
-from polaris_dsl.stores._lines import stamp
+from polaris_dsl.errors import BuilderError, Interrupted, TimedOut, WrongProduct
+from polaris_dsl.stores._lines import Draft, moment, stamp
 
 
 @attrs.frozen
@@ -94,7 +95,7 @@ class Making:
         self._finish = finish
         self._watch = watch or Watch()
         self._timeout_s = timeout_s
-        self._ends_s = None if timeout_s is None else monotonic() + timeout_s
+        self._ends_s = inf if timeout_s is None else monotonic() + timeout_s
         self._plain = telling is None and timeout_s is None and not self._plan.heeds_options
         self.quick = quick and self._plain
 
@@ -111,28 +112,33 @@ class Making:
 
     def story(self, attempt: Attempt, /) -> Story:
         """Yield what is to be done for one call, and return how it ended."""
-        call = self._plan.calls[attempt[0]]
+        commits, call = self.commits, self._plan.calls[attempt[0]]
         outcome: Optional[Outcome] = self._interrupted(attempt) if call.options.at_most_once else None
         if outcome is not None:
             return (yield from self._end(Ended(attempt, outcome, silent=True), trial=1, took_s=0.0))
-        trial, began_s = 1, monotonic()
+        tried, began_s = 1, monotonic()
         for trial, wait_s, take in _trials(call.options):
             if outcome is not None:
-                error = cast("BuilderError", outcome)
-                yield Write(partial(self._fail, attempt, error, trial - 1))
-                self._tell_retried(call, trial - 1, error, wait_s)
-                yield Sleep(self._at_most(wait_s))
-            began_s = monotonic()
+                if commits.broken is not None or wait_s >= self._left_s():
+                    break
+                yield from self._wait(attempt, cast("BuilderError", outcome), tried, wait_s)
+                if commits.broken is not None:  # the journal and the hooks know how this trial ended: it was the last
+                    yield Write(partial(commits.put, Ended(attempt, outcome, silent=True)))
+                    return outcome
+            tried, began_s = trial, monotonic()
             outcome = yield from self._try(attempt, trial)
             if outcome is None:
                 return None
             take(outcome)
         ended = self._ended(attempt, cast("Outcome", outcome))
-        return (yield from self._end(ended, trial=trial, took_s=monotonic() - began_s))
+        return (yield from self._end(ended, trial=tried, took_s=monotonic() - began_s))
 
     def _try(self, attempt: Attempt, trial: int) -> Story:
         """Call the builder; what must not happen twice is intended before that, and nothing comes in between."""
-        commits, once = self.commits, self._plan.calls[attempt[0]].options.at_most_once
+        commits, call = self.commits, self._plan.calls[attempt[0]]
+        limit, once = self._limit(call), call.options.at_most_once
+        if limit is not None and limit.left_s <= 0:
+            return self._timed_out(call, limit, begun=False)
         if self._telling is not None:
             commits.breaks(self._telling.builder_started(attempt, commits.state.finished[attempt[0]], trial=trial))
         barred = (yield Write(partial(self._intend, attempt))) if once else None
@@ -143,13 +149,22 @@ class Making:
             yield Write(partial(self._release, attempt))
         return outcome
 
+    def _wait(self, attempt: Attempt, error: BuilderError, tried: int, wait_s: float) -> Generator[Act, object, None]:
+        """Commit that a trial failed behind which another one follows, tell of it, and wait for that."""
+        commits, call = self.commits, self._plan.calls[attempt[0]]
+        draft = failed(call, attempt[1], error, trial=tried)
+        yield Write(partial(self._note, draft, partial(commits.state.failed, attempt[0])))
+        self._tell_retried(call, tried, error, wait_s)
+        if commits.broken is None:
+            yield Sleep(min(wait_s, _LONGEST_S))
+
     def _end(self, ended: Ended, *, trial: int, took_s: float) -> Story:
         yield Write(partial(self.commits.put, ended))
         telling, error = self._telling, ended.outcome
-        if ended.until is not None:
-            when = cast("RetryAt", cast("BuilderError", error).__cause__).when
-            wait_s = (when - self.clock.now()).total_seconds()
-            self._tell_retried(self._plan.calls[ended.attempt[0]], trial, cast("BuilderError", error), wait_s)
+        if ended.until is not None and ended.lost is None:
+            wait_s = (moment(ended.until) - self.clock.now()).total_seconds()
+            call = self._plan.calls[ended.attempt[0]]
+            self._tell_retried(call, trial, cast("BuilderError", error), max(0.0, wait_s))
         elif telling is not None:
             told = ended.lost or error
             self.commits.breaks(
@@ -169,14 +184,7 @@ class Making:
                 ended.silent = True
             elif self._plan.calls[attempt[0]].options.at_most_once and (error is not outcome or _goes_unsaid(error)):
                 ended.silent = error.interrupted = True
-            elif isinstance(error.__cause__, RetryAt):
-                ended.until = stamp(error.__cause__.when.timestamp())
         return ended
-
-    def _fail(self, attempt: Attempt, error: BuilderError, trial: int) -> None:
-        """Commit that a trial failed that another one follows."""
-        draft = failed(self._plan.calls[attempt[0]], attempt[1], error, trial=trial)
-        self.commits.note(draft, partial(self.commits.state.failed, attempt[0]))
 
     # --- what must not happen twice
 
@@ -196,13 +204,16 @@ class Making:
         noted = self.commits.note(
             draft,
             partial(state.intends, number, versions, stamp(at_s)),
-            unless=lambda: number in state.intended or state.finished[number] == versions,
+            unless=lambda: number in state.intended or state.done(number, versions),
         )
         return None if noted else self._interrupted(attempt) or NOTHING
 
     def _release(self, attempt: Attempt) -> None:
         number, versions, _ = attempt
-        self.commits.note(released(self._plan.calls[number], versions), partial(self.commits.state.releases, number))
+        self._note(released(self._plan.calls[number], versions), partial(self.commits.state.releases, number))
+
+    def _note(self, draft: Draft, take_in: Callable[[], None]) -> None:
+        self.commits.note(draft, take_in)
 
     # --- in a thread
 
@@ -257,21 +268,24 @@ class Making:
             future.cancel()
         if not late:
             return future.result()
-        self._watch.passes(future, run_id=self._run_id, builder=call.name)
+        await asyncio.wait({future}, timeout=_TO_LET_GO_S)
+        if not future.done():
+            self._watch.passes(future, run_id=self._run_id, builder=call.name)
         return self._timed_out(call, limit, begun=True)
 
     # --- time
 
     def _limit(self, call: Call) -> Optional[Limit]:
         own_s = call.options.timeout_s
-        own = None if own_s is None else Limit(own_s, own_s, whole=False)
-        if self._ends_s is None or self._timeout_s is None:
+        own = None if own_s is None else Limit(min(own_s, _LONGEST_S), own_s, whole=False)
+        if self._timeout_s is None:
             return own
-        whole = Limit(self._ends_s - monotonic(), self._timeout_s, whole=True)
+        whole = Limit(min(self._left_s(), _LONGEST_S), self._timeout_s, whole=True)
         return own if own is not None and own.left_s < whole.left_s else whole
 
-    def _at_most(self, wait_s: float) -> float:
-        return wait_s if self._ends_s is None else max(0.0, min(wait_s, self._ends_s - monotonic()))
+    def _left_s(self) -> float:
+        """Return what is left of the time of the whole."""
+        return self._ends_s - monotonic()
 
     def _timed_out(self, call: Call, limit: Limit, *, begun: bool) -> TimedOut:
         error = TimedOut(
@@ -282,7 +296,7 @@ class Making:
             whole=limit.whole,
             begun=begun,
         )
-        error.__cause__ = TimeoutError(f"{limit.given_s:.3g} s were over")
+        error.__cause__ = TimeoutError(f"{limit.given_s:g} s were over")
         return error
 
 
@@ -304,3 +318,9 @@ def _trials(options: Options) -> Iterable[Trial]:
 
 
 _ONCE: Iterable[Trial] = ((1, 0.0, lambda _: None),)
+
+_LONGEST_S = 1e9
+"""What locks and dates can take, and no process lives to see: longer times are cut to it."""
+
+_TO_LET_GO_S = 0.1
+"""How long an async builder is waited for that was cancelled; most end at once."""

@@ -78,6 +78,7 @@ class Run(Generic[TargetT]):
                 status=self.status.value,
                 missing=self.missing,
                 silent=self.silent,
+                wake_at=self.wake_at,
             )
         return self.target
 
@@ -134,7 +135,7 @@ def run_of(state: State, /, *, run_id: str, built: AbstractSet[int]) -> Run[obje
         target,
         tuple(_missing(state)) if target is None else (),
         tuple(_silent(state)) if target is None else (),
-        _wake_at(state) if state.postponed else None,
+        wake_at(state) if state.postponed else None,
         plan.slots,
         values,
         built,
@@ -162,9 +163,10 @@ def _asleep(state: State) -> Mapping[int, Versions]:
     return {call: state.versions(call) for call, (versions, _) in postponed if state.current(call, versions)}
 
 
-def _wake_at(state: State) -> Optional[datetime]:
-    untils = [until for call, (versions, until) in state.postponed.items() if state.current(call, versions)]
-    return moment(min(untils)) if untils else None
+def wake_at(state: State, /) -> Optional[datetime]:
+    """Return when the first call may be made that asked to be made again later; None if none did."""
+    times = [until for call, (versions, until) in state.postponed.items() if state.current(call, versions)]
+    return moment(min(times)) if times else None
 
 
 def _missing(state: State) -> Iterator[type]:

@@ -92,6 +92,10 @@ class State:
         finished = self.finished[call]
         return finished is None or not self.current(call, finished)
 
+    def done(self, call: int, versions: Versions, /) -> bool:
+        """Say whether a call was finished with just these versions, and what it made has not gone."""
+        return self.finished[call] == versions and self.made[call] not in self.gone
+
     def current(self, call: int, versions: Versions, /) -> bool:
         """Say whether a call would be made now with what these versions tell; that a data has gone is nothing new."""
         spec = self.plan.calls[call]

@@ -22,7 +22,7 @@ from polaris_dsl._watch import Watch
 from polaris_dsl._waves import Waves
 from polaris_dsl.clock import Clock
 from polaris_dsl.errors import HookFailed, NotSettled
-from polaris_dsl.stores._lines import stamp
+from polaris_dsl.stores._lines import stamp_of
 from polaris_dsl.stores._memory import Lane, MemoryJournals
 
 
@@ -153,4 +153,4 @@ def _with_run(making: Making, run_id: str) -> Iterator[None]:
 
 
 def _wake(run: Run[object]) -> str:
-    return "" if run.wake_at is None else stamp(run.wake_at.timestamp())
+    return "" if run.wake_at is None else stamp_of(run.wake_at)

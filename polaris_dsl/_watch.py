@@ -81,7 +81,7 @@ class Watch:
         def ended(_: object) -> None:
             with self._lock:
                 del self._late[number]
-            _LOGGER.warning("run %s: builder %s ended %.3g s too late", run_id, builder, monotonic() - began_s)
+            _LOGGER.warning("run %s: builder %s ended %.3f s too late", run_id, builder, monotonic() - began_s)
 
         goes_on.add_done_callback(ended)
 

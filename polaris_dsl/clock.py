@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import time
 from datetime import datetime, timezone
+from typing import cast
 
 from typing_extensions import Protocol
+
+from polaris_dsl.errors import DefinitionError
 
 __all__ = ["Clock", "SystemClock"]
 
@@ -42,3 +45,13 @@ class SystemClock:
         import asyncio  # noqa: PLC0415  it takes as long to load as all else here, and few need it
 
         await asyncio.sleep(seconds)
+
+
+def checked_clock(clock: object, /) -> Clock:
+    """Return what is a clock, or, where None is given, that of this machine; raises `DefinitionError`."""
+    if clock is None:
+        return SystemClock()
+    if isinstance(clock, type) or not all(hasattr(clock, name) for name in ("now", "sleep", "async_sleep")):
+        kind = "the class itself" if isinstance(clock, type) else f"a value of type {type(clock).__name__}"
+        raise DefinitionError(f"clock= takes a clock, such as SystemClock(), not {kind}")
+    return cast("Clock", clock)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from enum import Enum
+from importlib.util import find_spec
 from typing import Final, Tuple, Type, Union, cast
 
 import attrs
@@ -47,7 +48,7 @@ class Retry:
         jitter: the share of each wait that is random, from 0 to 1, so that many runs do not try again all at once.
 
     Raises:
-        DefinitionError: a value is none of these.
+        DefinitionError: a value is none of these; or the extra `polaris-dsl[retry]` is not installed.
 
     Example:
         >>> Retry(attempts=5, on=ConnectionError).on
@@ -62,6 +63,8 @@ class Retry:
     jitter: float = 0.5
 
     def __attrs_post_init__(self) -> None:
+        if find_spec("tenacity") is None:
+            raise DefinitionError("Retry needs tenacity, which is not installed: pip install 'polaris-dsl[retry]'")
         attempts, on = cast(object, self.attempts), cast("Tuple[object, ...]", self.on)
         if not isinstance(attempts, int) or isinstance(attempts, bool) or attempts < 2:  # noqa: PLR2004  once is no retry
             raise _refused("attempts", "a whole number of 2 or more, for it counts the first", attempts)

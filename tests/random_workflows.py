@@ -7,6 +7,8 @@ import hashlib
 import itertools
 import threading
 import time
+from datetime import timedelta
+from types import MappingProxyType
 from typing import (
     Callable,
     Dict,
@@ -27,7 +29,8 @@ import attrs
 from hypothesis import strategies as st
 from typing_extensions import Literal
 
-from polaris_dsl import Access, Builder, Context, Workflow, builder, workflow
+from polaris_dsl import Access, Builder, Clock, Context, Retry, RetryAt, Workflow, builder, workflow
+from polaris_dsl.clock import SystemClock
 from tests.naive_run import NaiveBuilder, NaiveWorkflow, Values, World, feeds, worlds
 
 # --- data ------------------------------------------------------------------------------------------------------------
@@ -144,6 +147,12 @@ class Watch:
     """Whether builders sleep for 0 to 2 ms, to shake the schedule."""
     tries: Dict[str, int] = attrs.field(factory=dict)
     """How many more times a builder fails before it works."""
+    late: Dict[str, int] = attrs.field(factory=dict)
+    """How many more times a builder goes on until it is let go, and returns what it must not."""
+    go: threading.Event = attrs.field(factory=threading.Event)
+    waits: Dict[str, int] = attrs.field(factory=dict)
+    """How many more times a builder asks to be called again a minute later."""
+    clock: Clock = attrs.field(factory=SystemClock)
     _calls: List[Call] = attrs.field(factory=list)
     _tick: int = 0
     _running: int = 0
@@ -155,6 +164,11 @@ class Watch:
             calls = tuple(self._calls)
             self._calls.clear()
         return calls
+
+    def _spends(self, counts: Dict[str, int], shape: Shape) -> bool:
+        left = counts.get(shape.name, 0)
+        counts[shape.name] = max(0, left - 1)
+        return left > 0
 
     def act(
         self,
@@ -170,11 +184,14 @@ class Watch:
             self._running += 1
             self._tick += 1
             began, at_once = self._tick, self._running
-            failed = self.tries.get(shape.name, 0) > 0
-            if failed:
-                self.tries[shape.name] -= 1
+            failed = self._spends(self.tries, shape)
+            asks = not failed and self._spends(self.waits, shape)
+            late = self._spends(self.late, shape)
         if self.naps:
             time.sleep(shape.digest(taken)[3] % 3 / 1000)
+        if late:
+            assert self.go.wait(60)
+            return value(shape.produces[0], 7)
         with self._lock:
             self._running -= 1
             self._tick += 1
@@ -184,6 +201,8 @@ class Watch:
             )
         if failed:
             raise Unlucky(shape.name)
+        if asks:
+            raise RetryAt(self.clock.now() + timedelta(minutes=1))
         return shape.outcome(taken)
 
 
@@ -211,10 +230,20 @@ class RandomWorkflow:
         """All data of the workflow."""
         return tuple(dict.fromkeys((*self.inputs, *(data for shape in self.shapes for data in shape.produces))))
 
-    def real(self, watch: Watch, *, transient: Sequence[type] = ()) -> Workflow[object, object]:
-        """Return the real workflow, of builders that are watched."""
+    def real(
+        self,
+        watch: Watch,
+        *,
+        transient: Sequence[type] = (),
+        limits_s: Mapping[str, float] = MappingProxyType({}),
+        retries: Mapping[str, Retry] = MappingProxyType({}),
+    ) -> Workflow[object, object]:
+        """Return the real workflow, of builders that are watched, with the options that some of them have, by name."""
         make = cast(Callable[..., Workflow[object, object]], workflow)
-        builders = [real_builder(shape, watch) for shape in self.shapes]
+        builders = [
+            builder(real_builder(shape, watch), timeout_s=limits_s.get(shape.name), retry=retries.get(shape.name))
+            for shape in self.shapes
+        ]
         more = {"transient": Union[tuple(transient)]} if transient else {}
         return make(target=Union[self.target], inputs=Union[self.inputs], builders=builders, **more)
 

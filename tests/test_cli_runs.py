@@ -26,7 +26,7 @@ from polaris_dsl._cli._runs_story import story_of
 from polaris_dsl._cli._runs_text import counted
 from polaris_dsl._cli._settings import setting
 from polaris_dsl.errors import BuilderError, DefinitionError
-from polaris_dsl.stores import Built, Failed, Fed, Line, Put, Rested, Started, Store
+from polaris_dsl.stores import Built, Failed, Fed, Intended, Line, Postponed, Put, Released, Rested, Started, Store
 from polaris_dsl.stores.sqlite import SqliteStore
 
 AT = "2026-03-01T09:30:00.125Z"
@@ -204,7 +204,7 @@ def test_list_shows_every_run_newest_last(busy):
 def test_list_as_json_is_one_object_on_each_line(busy):
     _, out, _ = busy.polaris("list", "--json", "--sort", "id")
     first = json.loads(out.splitlines()[0])
-    assert sorted(first) == ["run", "status", "updated_at", "workflow"]
+    assert sorted(first) == ["run", "status", "updated_at", "wake_at", "workflow"]
     assert (first["run"], first["status"], first["workflow"]) == ("order-1", "complete", "orders")
 
 
@@ -350,6 +350,86 @@ def test_show_as_json_tells_failures_with_their_type_and_place(shop):
     _, out, _ = shop.polaris("show", "order-1", "--json")
     (failure,) = json.loads(out)["failures"]
     assert (failure["error"], failure["from"], failure["mended"]) == ("GatewayTimeoutError", {"Price": 3}, False)
+
+
+LATER = "2026-03-02T00:00:00.000Z"
+
+
+def eventful(shop: Shop) -> None:
+    """A run that tells all that may become of a call."""
+    begun = (Started(AT, "order-9", "orders", "g"), Fed(AT, (Put("Order", '{"cents":5}'),)))
+    lines = (
+        Failed(AT, "charge", {"Price": 2}, "OSError", "bank.py:1", 1),
+        Postponed(AT, "charge", {"Price": 2}, LATER),
+        Intended(AT, "ship", {"Charged": 2}),
+        Released(AT, "ship", {"Charged": 2}),
+        Intended(AT, "ship", {"Charged": 2}),
+        Intended(AT, "price", {"Order": 2}),
+        Failed(AT, "price", {"Order": 2}, "OSError", "bank.py:1"),
+        Rested(AT, "paused", LATER),
+    )
+    shop.store.open("orders").append("order-9", 0, begun)
+    shop.store.open("orders").append("order-9", 2, lines)
+
+
+def test_show_tells_of_trials_and_of_what_waits_or_was_begun_at_most_once(shop):
+    eventful(shop)
+    _, out, _ = shop.polaris("show", "order-9")
+    told = [re.sub(" {2,}", "  ", line) for line in out.replace(AT, "<time>").splitlines()]
+    assert told[3:] == [
+        "begun  <time>",
+        "updated  <time>, line 10",
+        f"wakes at  {LATER}",
+        "",
+        "VERSION  DATA  STATE  WHEN  BY  FROM",
+        "2  Order  present  <time>  (fed)",
+        "",
+        "LINE  FAILED  ERROR  AT  WHEN  FROM",
+        "3  charge  OSError  bank.py:1  <time>  Price 2 (try 1)",
+        "9  price  OSError  bank.py:1  <time>  Order 2",
+        "",
+        "LINE  BUILDER  WHAT  WHEN  FROM",
+        f"4  charge  waits until {LATER}  <time>  Price 2",
+        "5  ship  begun, at most once  <time>  Charged 2",
+        "6  ship  may be begun again  <time>  Charged 2",
+        "7  ship  begun, at most once, how it ended is not known  <time>  Charged 2",
+        "8  price  begun, at most once  <time>  Order 2",
+    ]
+    _, out, _ = shop.polaris("show", "order-9", "--json")
+    shown = json.loads(out)
+    assert (shown["wake_at"], [one["try"] for one in shown["failures"]]) == (LATER, [1, None])
+    assert [(one["line"], one["by"], one["what"], one["until"], one["last"]) for one in shown["events"]] == [
+        (4, "charge", "postponed", LATER, True),
+        (5, "ship", "begun", None, False),
+        (6, "ship", "released", None, False),
+        (7, "ship", "begun", None, True),
+        (8, "price", "begun", None, False),
+    ]
+    assert (shown["events"][0]["at"], shown["events"][0]["from"]) == (AT, {"Price": 2})
+
+
+def test_list_says_until_when_runs_wait(shop, terminal, monkeypatch):
+    eventful(shop)
+    shop.run("order-1", Order(500))
+    _, out, _ = shop.polaris("list", "--json", "--sort", "id")
+    assert [json.loads(line)["wake_at"] for line in out.splitlines()] == [None, LATER]
+    _, out, _ = shop.polaris("list", "--sort", "id")
+    assert [line.split("  ")[-2:] for line in out.splitlines()[2:]] == [["order-9", f"(wakes at {LATER})"]]
+    monkeypatch.setattr(sys, "stdout", terminal.writer)
+    main(["runs", "list"])
+    assert f"order-9  (wakes at {LATER})" in terminal.shows()
+
+
+def test_repair_says_what_was_lost_of_every_kind(shop):
+    eventful(shop)
+    shop.damage("order-9", b'"op":"failed","by":"charge"', b'"op":"FAILED","by":"charge"')
+    _, out, _ = shop.polaris("repair", "order-9")
+    for told in (
+        "line 4: until when charge waits",
+        "line 5: that ship was about to be called, at most once",
+        "line 6: that ship may be called again",
+    ):
+        assert told in out
 
 
 def test_show_of_a_run_that_holds_nothing_is_its_head(shop):
@@ -662,8 +742,12 @@ class Terminal:
         os.write(self._outside, text.encode())
 
     def shows(self) -> str:
+        self.writer.write("\x1e")  # a busy machine hands over what was written piece by piece: this is its end
         self.writer.flush()
-        return os.read(self._outside, 65_536).decode().replace("\r\n", "\n")
+        shown = b""
+        while not shown.endswith(b"\x1e"):
+            shown += os.read(self._outside, 65_536)
+        return shown[:-1].decode().replace("\r\n", "\n")
 
     def close(self) -> None:
         self.reader.close()

@@ -77,6 +77,36 @@ order-1: complete
 """
 
 
+TIMEOUTS = """\
+asked for 5 kg, with a time limit: True
+1 parcels for 7.50
+asked for 30 kg, with a time limit: True
+WARNING run order-2: builder Carrier.quote goes on after its time; its result will not be seen
+builder Carrier.quote took longer than its 0.2 s
+kept: Packed(parcels=2)
+still going on: Carrier.quote
+asked for 30 kg, with a time limit: True
+2 parcels for 45.00
+"""
+
+RETRIES = """\
+Friday evening
+  Bank.authorise, attempt 1
+  Bank.authorise raised ConnectionError, again in 1 s
+  Bank.authorise, attempt 2
+  Bank.authorise raised ConnectionError, again in 2 s
+  Bank.authorise, attempt 3
+  Bank.transfer, attempt 1
+  Bank.transfer raised RetryAt, again in 52197 s
+<run 'order-1' paused, wakes at 2026-03-07T09:00:00+00:00>
+keys that the bank has seen: 1
+at once: ()
+Saturday morning
+  Bank.transfer, attempt 1
+order-1: Saturday 09:30
+"""
+
+
 def printed_by(example: str, folder: Path) -> str:
     done = subprocess.run(
         [sys.executable, "-W", "error", str(EXAMPLES / example)],
@@ -105,6 +135,16 @@ def test_the_checkout_reprices_until_it_is_stable(tmp_path: Path) -> None:
 
 def test_a_charge_that_was_killed_in_the_middle_is_settled_and_happens_once(tmp_path: Path) -> None:
     assert printed_by("effects.py", tmp_path) == EFFECTS
+
+
+def test_a_carrier_that_does_not_answer_is_left_behind(tmp_path: Path) -> None:
+    text = printed_by("timeouts.py", tmp_path)
+    ended = r"^WARNING run order-2: builder Carrier.quote ended \d+\.\d{3} s too late\n"
+    assert re.sub(ended, "", text, flags=re.MULTILINE) == TIMEOUTS
+
+
+def test_the_bank_is_tried_again_in_a_moment_and_in_the_morning(tmp_path: Path) -> None:
+    assert printed_by("retries.py", tmp_path) == RETRIES
 
 
 def test_the_home_page_is_complete(tmp_path: Path) -> None:

@@ -133,7 +133,7 @@ NAMES: Dict[str, List[str]] = {
         "Verified",
     ],
     "polaris_dsl.stores.sqlite": ["SqliteStore"],
-    "polaris_dsl.testing": ["Effect", "Explored", "StoreCase", "StoryFailed", "explore", "store_cases"],
+    "polaris_dsl.testing": ["Effect", "Explored", "StoreCase", "StoryFailed", "VirtualClock", "explore", "store_cases"],
 }
 if importlib.util.find_spec("mypy") is not None:  # an extra
     NAMES["polaris_dsl.mypy"] = ["plugin"]

@@ -23,7 +23,7 @@ from polaris_dsl._cli._unreached import unreached
 from polaris_dsl._executor import Executor
 from polaris_dsl._graph import Place
 from polaris_dsl._workflow import WATCH, Workflow
-from polaris_dsl.errors import WorkflowError
+from polaris_dsl.errors import PolarisError, WorkflowError
 
 T = TypeVar("T")
 
@@ -44,6 +44,29 @@ def load(wish: Wish, /) -> Report:
     finally:
         WATCH.reset(token)
     return loader.report()
+
+
+@contextlib.contextmanager
+def named(wish: Wish, /) -> Iterator[object]:
+    """Import the one thing that is wished for, and give it; what user code prints goes to stderr meanwhile.
+
+    Raises:
+        CannotCheck: it is not one thing, is not there, or cannot be imported.
+        PolarisError: its import raised that.
+    """
+    wanted = wish.wanted[0]
+    if len(wish.wanted) > 1 or not wanted.attribute:
+        raise CannotCheck(f"{wanted} is a module: name one thing of it, as in module:name")
+    with _search(wish.roots), _prints_aside():
+        try:
+            value: object = _imported(wanted)
+            for name in wanted.attribute.split("."):
+                value = _attribute(value, name)
+        except PolarisError:
+            raise
+        except (Exception, SystemExit) as error:
+            raise CannotCheck(f"{wanted} could not be imported: {_told(error)}") from error
+        yield value
 
 
 class _Loader:

@@ -8,14 +8,18 @@ from typing import Callable
 from polaris_dsl._cli._runs_care import repair_run, verify_runs
 from polaris_dsl._cli._runs_list import list_runs
 from polaris_dsl._cli._runs_move import archive_runs, delete_runs
-from polaris_dsl._cli._runs_rows import add_filter
+from polaris_dsl._cli._runs_rows import add_filter, moment
 from polaris_dsl._cli._runs_settle import settle_run
 from polaris_dsl._cli._runs_show import show_run
+from polaris_dsl._cli._runs_wake import wake_runs
 
-_DESCRIPTION = "Look after saved runs. It needs no code of yours: all that it tells stands in the journals."
+_DESCRIPTION = (
+    "Look after saved runs. It needs no code of yours: all that it tells stands in the journals. "
+    "Only `wake` does, for it runs builders."
+)
 _EPILOG = (
     "The store is named by --store, else by POLARIS_STORE, else by [tool.polaris] store in the nearest pyproject.toml. "
-    "Exit code: 0, all is well; 1, damage was found, or runs were left where they are; 2, it could not be done."
+    "Exit code: 0, all is well; 1, damage was found, runs were left where they are, or failed; 2, it could not be done."
 )
 
 
@@ -56,6 +60,7 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
     _several(delete, needed=True)
     delete.add_argument("--workflow", metavar="NAME", help="the workflow of the runs, where several have such ids")
     delete.add_argument("--yes", action="store_true", help="do not ask")
+    _woken(add("wake", wake_runs, "resume the runs in which a builder waits for a time that has come"))
 
 
 def _one(action: argparse.ArgumentParser) -> None:
@@ -72,6 +77,11 @@ def _settled(action: argparse.ArgumentParser) -> None:
         required=True,
         help="say that nothing has happened; what has is settled in code, by Executor.settle, with the result",
     )
+
+
+def _woken(action: argparse.ArgumentParser) -> None:
+    action.add_argument("what", metavar="MODULE:NAME", help="your workflow, or your executor, which knows its store")
+    action.add_argument("--now", type=moment, metavar="DATE", help="resume what waits until then; default: until now")
 
 
 def _several(action: argparse.ArgumentParser, *, needed: bool) -> None:

@@ -18,6 +18,7 @@ _KINDS = {
     "failed": "that {by} failed",
     "intended": "that {by} was begun, which must not happen twice",
     "released": "that {by} may be called again",
+    "postponed": "until when {by} waits",
     "rest": "a status",
 }
 

@@ -12,7 +12,7 @@ from polaris_dsl._cli._runs_store import opened, store_path, workflows_of
 from polaris_dsl._cli._runs_text import plain, print_table, to_json
 from polaris_dsl._cli._terminal import screen
 
-_HEADER: Row = ("UPDATED", "STATUS", "WORKFLOW", "RUN")
+_HEADER = ("UPDATED", "STATUS", "WORKFLOW", "RUN")
 _WIDTH = len("2026-03-01T09:30:00.125Z")
 _MOST_IN_A_TABLE = 1000
 _SORTED: Dict[str, Callable[[Row], Tuple[str, ...]]] = {"updated": itemgetter(0, 2, 3), "id": itemgetter(3, 2)}
@@ -35,13 +35,20 @@ def list_runs(arguments: argparse.Namespace, /) -> int:
 def _print(rows: Iterable[Row], *, width: int) -> None:
     """Print rows as they come, in columns whose widths are known before; on a terminal a few of them as a table."""
     if isinstance(rows, list) and len(rows) <= _MOST_IN_A_TABLE and screen() is not None:
-        print_table(_HEADER, rows)
+        print_table(_HEADER, [(*row[:3], _named(row)) for row in rows])
         return
     form = f"{{:<{_WIDTH}}}  {{:<8}}  {{:<{width}}}  {{}}\n".format
     sys.stdout.write(form(*_HEADER))
-    sys.stdout.writelines(form(at, plain(status), name, plain(run)) for at, status, name, run in rows)
+    sys.stdout.writelines(form(row[0], plain(row[1]), row[2], plain(_named(row))) for row in rows)
+
+
+def _named(row: Row) -> str:
+    """Return the run id, and where it waits for a time, until when."""
+    *_, run, wake = row
+    return f"{run}  (wakes at {wake})" if wake else run
 
 
 def _as_json(row: Row) -> str:
-    at, status, workflow, run = row
-    return to_json({"run": run, "workflow": workflow, "status": status, "updated_at": at or None}) + "\n"
+    at, status, workflow, run, wake = row
+    facts = {"run": run, "workflow": workflow, "status": status, "updated_at": at or None, "wake_at": wake or None}
+    return to_json(facts) + "\n"

@@ -42,7 +42,7 @@ def _meant(store: Inspectable, arguments: argparse.Namespace) -> Tuple[Chosen, i
     if arguments.runs:
         return chosen(store, arguments.runs, arguments.workflow), 0
     rows = Rows(store, workflows_of(store, arguments.workflow), filter_of(arguments))
-    return [(workflow, run) for at, _, workflow, run in rows if at], rows.warn()
+    return [(workflow, run) for at, _, workflow, run, _ in rows if at], rows.warn()
 
 
 def delete_runs(arguments: argparse.Namespace, /) -> int:

@@ -11,15 +11,15 @@ from typing import Iterable, Iterator, Optional, Tuple
 import attrs
 
 from polaris_dsl._cli._runs_store import first_line
-from polaris_dsl._cli._runs_story import status_after
+from polaris_dsl._cli._runs_story import status_after, wake_after
 from polaris_dsl._cli._runs_text import count, counted
 from polaris_dsl.stores import Inspectable
 
 DAMAGED = "damaged"
 STATUSES = ("complete", "paused", "failed", "due", DAMAGED)
 
-Row = Tuple[str, str, str, str]
-"""When it was last written to (empty where that cannot be read), status, workflow, run id."""
+Row = Tuple[str, str, str, str, str]
+"""When it was last written to (empty where that cannot be read), status, workflow, run id, until when it waits."""
 
 _AGE = re.compile(r"(\d{1,6})([smhdw])")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
@@ -35,7 +35,7 @@ class Filter:
 
     def takes(self, row: Row, /) -> bool:
         """Return whether it is meant; of a damaged run nobody knows when it was written to."""
-        at, status, _, _ = row
+        at, status, *_ = row
         if self.statuses and status not in self.statuses:
             return False
         return not at or ((self.since is None or at >= self.since) and (self.before is None or at < self.before))
@@ -58,10 +58,10 @@ class Rows:
         for workflow in self._workflows:
             for seen in counted(self._store.glance(workflow), quietly=self._quietly):
                 if seen.last is not None:
-                    row = (seen.last.at, status_after(seen.last), workflow, seen.run)
+                    row = (seen.last.at, status_after(seen.last), workflow, seen.run, wake_after(seen.last))
                 else:
                     self.damaged += 1
-                    row = ("", DAMAGED, workflow, seen.run or f"({first_line(seen.problem)})")
+                    row = ("", DAMAGED, workflow, seen.run or f"({first_line(seen.problem)})", "")
                 if takes(row):
                     yield row
 

@@ -8,7 +8,7 @@ from typing import Dict, Iterator, Mapping, Optional, Sequence, Tuple
 
 from polaris_dsl._attempt import idempotency_key
 from polaris_dsl._cli._runs_store import chosen, opened, store_path
-from polaris_dsl._cli._runs_story import Datum, Failure, Story, story_of
+from polaris_dsl._cli._runs_story import Datum, Event, Failure, Story, story_of
 from polaris_dsl._cli._runs_text import aligned, plain, pretty, print_table, to_json
 from polaris_dsl.stores import Intended
 from polaris_dsl.stores._locks import Holder
@@ -28,6 +28,7 @@ def show_run(arguments: argparse.Namespace, /) -> int:
             **_facts(story, holder),
             "data": [_datum(one, values=arguments.values) for one in data],
             "failures": [_failure(one) for one in story.failures],
+            "events": [_event(one) for one in story.events],
         }
         print(to_json(facts, indent=True))
     else:
@@ -53,6 +54,7 @@ def _facts(story: Story, holder: Optional[Holder]) -> Facts:
             {"by": one.by, "since": one.at, "from": dict(one.inputs), "idempotency_key": _key(story, one)}
             for one in story.interrupted
         ],
+        "wake_at": story.wake_at or None,
     }
 
 
@@ -83,6 +85,19 @@ def _failure(failure: Failure) -> Facts:
         "error": failure.error,
         "place": failure.place,
         "mended": failure.mended,
+        "try": failure.trial or None,
+    }
+
+
+def _event(event: Event) -> Facts:
+    return {
+        "line": event.line,
+        "at": event.at,
+        "by": event.by,
+        "from": dict(event.inputs),
+        "what": event.what,
+        "until": event.until or None,
+        "last": event.last,
     }
 
 
@@ -98,6 +113,10 @@ def _print(story: Story, data: Sequence[Datum], *, holder: Optional[Holder], val
         print()
         rows = [_row_of_failure(one) for one in story.failures]
         print_table(("LINE", "FAILED", "ERROR", "AT", "WHEN", "FROM"), rows)
+    if story.events:
+        print()
+        rows = [_row_of_event(one) for one in story.events]
+        print_table(("LINE", "BUILDER", "WHAT", "WHEN", "FROM"), rows)
     if values:
         for one in data:
             print(f"\n{plain(one.name)} {one.version}:\n{pretty(one.body)}")
@@ -116,6 +135,8 @@ def _head(story: Story, holder: Optional[Holder]) -> Iterator[Tuple[str, str]]:
     for one in story.interrupted:
         since = f"{one.by} since {one.at}, idempotency key {_key(story, one)}"
         yield "interrupted" if holder is None else "running", since
+    if story.wake_at:
+        yield "wakes at", story.wake_at
 
 
 def _row_of(datum: Datum) -> Sequence[str]:
@@ -123,8 +144,16 @@ def _row_of(datum: Datum) -> Sequence[str]:
 
 
 def _row_of_failure(failure: Failure) -> Sequence[str]:
-    inputs = _inputs(failure.inputs) + (" (mended)" if failure.mended else "")
+    again = f" (try {failure.trial})" if failure.trial else ""
+    inputs = _inputs(failure.inputs) + again + (" (mended)" if failure.mended else "")
     return str(failure.line), failure.by, failure.error, failure.place, failure.at, inputs
+
+
+def _row_of_event(event: Event) -> Sequence[str]:
+    told = {"postponed": f"waits until {event.until}", "begun": "begun, at most once", "released": "may be begun again"}
+    open_ = event.what == "begun" and event.last
+    what = told[event.what] + (", how it ended is not known" if open_ else "")
+    return str(event.line), event.by, what, event.at, _inputs(event.inputs)
 
 
 def _inputs(inputs: Mapping[str, int]) -> str:

@@ -14,6 +14,8 @@ FED = ""
 
 State = Literal["present", "withdrawn", "replaced"]
 
+What = Literal["postponed", "begun", "released"]
+
 
 @attrs.frozen
 class Datum:
@@ -30,7 +32,10 @@ class Datum:
 
 @attrs.frozen
 class Failure:
-    """A builder that raised: the type of the error and its place, and whether the builder finished later."""
+    """A builder that raised: the type of the error and its place, and whether the builder finished later.
+
+    `trial` is which trial it was, where another one followed in the same call, else 0.
+    """
 
     line: int
     at: str
@@ -39,6 +44,23 @@ class Failure:
     error: str
     place: str
     mended: bool
+    trial: int = 0
+
+
+@attrs.frozen
+class Event:
+    """What else became of a call: it asked to wait `until` a time, was begun at most once, or may be begun again.
+
+    `last`: nothing is known of that builder since.
+    """
+
+    line: int
+    at: str
+    by: str
+    inputs: Mapping[str, int]
+    what: What
+    until: str
+    last: bool
 
 
 @attrs.frozen
@@ -55,13 +77,24 @@ class Story:
     lines: int
     data: Tuple[Datum, ...]
     failures: Tuple[Failure, ...]
+    events: Tuple[Event, ...]
     silent: Tuple[str, ...]
     interrupted: Tuple[Intended, ...]
+    wake_at: str
+    """Until when it waits, or empty."""
+
+
+_OF_CALLS = (Built, Failed, Intended, Released, Postponed)
 
 
 def status_after(last: Line, /) -> str:
     """Return the status of a run by the last line of its journal: `due` where a call did not come to its end."""
     return last.status if isinstance(last, Rested) else "due"
+
+
+def wake_after(last: Line, /) -> str:
+    """Return until when a run waits by the last line of its journal, or an empty text."""
+    return last.wake if isinstance(last, Rested) else ""
 
 
 def story_of(lines: Sequence[Line], /) -> Story:
@@ -78,12 +111,14 @@ def story_of(lines: Sequence[Line], /) -> Story:
         lines=len(lines),
         data=tuple(_data(lines, present)),
         failures=tuple(
-            Failure(n, line.at, line.by, line.inputs, line.error, line.place, finished.get(line.by, 0) > n)
+            Failure(n, line.at, line.by, line.inputs, line.error, line.place, finished.get(line.by, 0) > n, line.trial)
             for n, line in enumerate(lines, 1)
             if isinstance(line, Failed)
         ),
+        events=tuple(_events(lines)),
         silent=tuple(by for by, product in present.made.items() if product is None),
         interrupted=tuple(interrupted(lines).values()),
+        wake_at=wake_after(lines[-1]),
     )
 
 
@@ -96,6 +131,17 @@ def interrupted(lines: Sequence[Line], /) -> Dict[str, Intended]:
         elif isinstance(line, (Built, Failed, Postponed, Released)):
             intents.pop(line.by, None)
     return intents
+
+
+_EVENTS: Mapping[type, What] = {Postponed: "postponed", Intended: "begun", Released: "released"}
+
+
+def _events(lines: Sequence[Line]) -> Iterator[Event]:
+    last = {line.by: n for n, line in enumerate(lines, 1) if isinstance(line, _OF_CALLS)}
+    for n, line in enumerate(lines, 1):
+        if isinstance(line, (Postponed, Intended, Released)):
+            until = line.until if isinstance(line, Postponed) else ""
+            yield Event(n, line.at, line.by, line.inputs, _EVENTS[type(line)], until, last[line.by] == n)
 
 
 def _puts(line: Line) -> Tuple[Put, ...]:
@@ -160,6 +206,6 @@ def _consumed(lines: Sequence[Line]) -> Dict[str, Set[str]]:
     """Return for each builder what was there at each of its calls."""
     consumed: Dict[str, Set[str]] = {}
     for line in lines:
-        if isinstance(line, (Built, Failed)):
+        if isinstance(line, _OF_CALLS):
             consumed[line.by] = consumed.get(line.by, set(line.inputs)) & set(line.inputs)
     return consumed

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta, timezone
 from typing import Mapping, Optional, Sequence, Tuple, Type, cast
 
 from typing_extensions import Protocol, Self
@@ -128,9 +128,9 @@ class TimedOut(BuilderError):
 
     def _what(self) -> str:
         if not self.whole:
-            return f"builder {self.builder} took longer than its {self.limit_s:.3g} s"
+            return f"builder {self.builder} took longer than its {self.limit_s:g} s"
         was = "was still running when" if self.begun else "was not begun:"
-        return f"builder {self.builder} {was} the {self.limit_s:.3g} s of this call of run() were over"
+        return f"builder {self.builder} {was} the {self.limit_s:g} s of this call of run() were over"
 
 
 class Interrupted(BuilderError):
@@ -190,12 +190,17 @@ class RetryAt(RunError):
         when: a time with its time zone.
 
     Raises:
-        ValueError: it has no time zone, so that it would mean another moment on another machine.
+        ValueError: it has no time zone, so that it would mean another moment on another machine; or it is so far away
+            that it is no date in UTC.
     """
 
     def __init__(self, when: datetime) -> None:
-        if not isinstance(cast(object, when), datetime) or when.tzinfo is None:
+        if not isinstance(cast(object, when), datetime) or when.utcoffset() is None:
             raise ValueError(f"RetryAt takes a datetime with a time zone, not {when!r:.80}")
+        try:
+            when.astimezone(timezone.utc) + timedelta(seconds=1)
+        except OverflowError:
+            raise ValueError(f"RetryAt takes a datetime that is one in UTC too, not {when!r:.80}") from None
         self.when = when
 
     def __str__(self) -> str:
@@ -290,16 +295,25 @@ class IncompleteRun(RunError):
         status: the status of the run.
         missing: the inputs that it waits for.
         silent: the builders that returned nothing, on the way to the target.
+        wake_at: when the first builder may be called again that raised `RetryAt`; None if none did.
     """
 
     def __init__(
-        self, *, run_id: str, target: str, status: str, missing: Sequence[type], silent: Sequence[str]
+        self,
+        *,
+        run_id: str,
+        target: str,
+        status: str,
+        missing: Sequence[type],
+        silent: Sequence[str],
+        wake_at: Optional[datetime] = None,
     ) -> None:
         self.run_id = run_id
         self.target = target
         self.status = status
         self.missing: Tuple[type, ...] = tuple(missing)
         self.silent: Tuple[str, ...] = tuple(silent)
+        self.wake_at = wake_at
 
     def __str__(self) -> str:
         waits = []
@@ -307,6 +321,8 @@ class IncompleteRun(RunError):
             waits.append(f"it waits for {', '.join(data.__name__ for data in self.missing)}: feed it to the same run")
         if self.silent:
             waits.append(f"{', '.join(self.silent)} returned nothing: feed newer data to what it takes")
+        if self.wake_at is not None:
+            waits.append(f"it waits until {self.wake_at.isoformat(timespec='seconds')}: call wake() from then on")
         if not waits:
             waits.append("call run() with the same run id to go on")
         return f"run {self.run_id!r} is {self.status}: {self.target} is not there yet\n  " + "\n  ".join(waits)

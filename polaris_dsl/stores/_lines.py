@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from datetime import datetime
+from datetime import datetime, timedelta, timezone
 from functools import lru_cache
 from typing import Callable, Mapping, Tuple, Union, cast
 
@@ -125,6 +125,12 @@ def stamp(at_s: float, /) -> str:
     """Return a time (seconds since the epoch) as journals write it: in UTC, such as `2024-02-29T12:00:00.000Z`."""
     second, millisecond = divmod(int(at_s * 1000), 1000)
     return f"{_to_the_second(second)}.{millisecond:03}Z"
+
+
+def stamp_of(when: datetime, /) -> str:
+    """Return a time as journals write it, to the next millisecond: what waits until then is never too early."""
+    up = timedelta(microseconds=-when.microsecond % 1000)
+    return (when.astimezone(timezone.utc) + up).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def moment(at: str, /) -> datetime:

@@ -22,7 +22,10 @@ _BEGUN = re.compile(
 """A first line in which nothing is escaped: to read it as JSON would take most of the time of a listing."""
 
 
-_RESTED = re.compile(rb'\{"n":\d+,"at":"([ !#-\[\]-~]*)","op":"rest","status":"([ !#-\[\]-~]*)","h":"[0-9a-f]{16}"\}')
+_RESTED = re.compile(
+    rb'\{"n":\d+,"at":"([ !#-\[\]-~]*)","op":"rest","status":"([ !#-\[\]-~]*)"'
+    rb'(?:,"wake":"([ !#-\[\]-~]*)")?,"h":"[0-9a-f]{16}"\}'
+)
 """A status as the last line, which nearly every journal has; as above."""
 
 Ends = Tuple[str, str, Line]
@@ -74,7 +77,7 @@ def _begun(head: bytes) -> Optional[Tuple[str, str]]:
 def _last(raw: bytes, *, h: bytes) -> Optional[Line]:
     rested = _RESTED.fullmatch(raw)
     if rested is not None and sealed(raw, h=h):
-        return Rested(rested[1].decode(), rested[2].decode())
+        return Rested(rested[1].decode(), rested[2].decode(), (rested[3] or b"").decode())
     entry = read(raw, h=h)
     # Of a commit of several lines a power cut may have left the last, and not those before it.
     return None if entry is None or entry.parts > 1 else entry.line
