@@ -196,8 +196,17 @@ OF_THE_CORE: List[Tuple[Mutant, str]] = [
         (
             "what others commit while a run goes straight is lost",
             "stores/_memory.py",
-            "self.lines.extend(self.foreign)",
-            "self.memo = None",
+            "self.lines.extend(map(self.foreign.pop, repeat(0, len(self.foreign))))",
+            "self.foreign.clear()",
+        ),
+        EXPRESS,
+    ),
+    (
+        (
+            "a straight way that was interrupted goes on for ever",
+            "stores/_memory.py",
+            "                lane.end()",
+            "                pass",
         ),
         EXPRESS,
     ),

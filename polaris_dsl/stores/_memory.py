@@ -7,6 +7,7 @@ import platform
 import threading
 import time
 from datetime import datetime, timezone
+from itertools import repeat
 from typing import ContextManager, Dict, Iterator, List, Optional, Sequence, Tuple, Union, cast
 
 from polaris_dsl.errors import RunLocked, UnknownRun
@@ -34,22 +35,24 @@ class Lane:
     """One journal, for whoever holds its run: takes drafts of lines, and keeps what was made of the lines last time.
 
     A holder that goes straight puts lines behind `lines` itself, without a lock, for as long as `foreign` is empty:
-    what others commit meanwhile stands there, behind all lines, until the holder is through.
+    what others commit meanwhile stands there, behind all lines, until the holder is through. One that was interrupted
+    may never say so: then the next holder does, before it looks at anything.
 
     Attributes:
         lines: the lines and drafts. They change under the lock, or by the holder that goes straight.
         foreign: what others have committed while the holder goes straight.
+        straight: whether the holder goes straight, or was interrupted while it did.
         memo: whatever the last holder left there, which goes with the run.
     """
 
-    __slots__ = ("_lock", "_straight", "foreign", "lines", "memo")
+    __slots__ = ("_lock", "foreign", "lines", "memo", "straight")
 
     def __init__(self, lock: ContextManager[object]) -> None:
         self.memo: object = None
         self.lines: List[Union[Line, Draft]] = []
         self.foreign: List[Union[Line, Draft]] = []
         self._lock = lock
-        self._straight = False
+        self.straight = False
 
     def go_straight(self, drafts: Sequence[Draft], /) -> bool:
         """Begin the journal with these lines, and let the holder go straight; False if others have begun it."""
@@ -57,19 +60,23 @@ class Lane:
             if self.lines:
                 return False
             self.lines.extend(drafts)
-            self._straight = True
+            self.straight = True
             return True
 
     def through(self, drafts: Sequence[Draft], /) -> bool:
         """End with these lines, unless others have committed something meanwhile; the holder is through either way."""
         with self._lock:
-            self._straight = False
-            if not self.foreign:
+            alone = not self.foreign
+            if alone:
                 self.lines.extend(drafts)
-                return True
-            self.lines.extend(self.foreign)
-            self.foreign.clear()
-            return False
+            self.end()
+            return alone
+
+    def end(self) -> None:
+        """End a straight way, for one who has the lock. Interrupted at any place, it can be done again."""
+        # One act of C, in the middle of which no signal is heard: a line stands in one of the two lists, never in both.
+        self.lines.extend(map(self.foreign.pop, repeat(0, len(self.foreign))))
+        self.straight = False
 
     def put(self, expected_n: int, drafts: Sequence[Draft], /) -> Sequence[Line]:
         """Keep lines behind line `expected_n`; where others were faster, return what they have put there."""
@@ -83,18 +90,15 @@ class Lane:
 
     def read(self, n: int, /) -> Tuple[Line, ...]:
         """Do the same for one who has the lock; a holder that goes straight may put lines behind `end` meanwhile."""
-        end = len(self.lines)
-        for at in range(n, end):
-            line = self.lines[at]
-            if isinstance(line, tuple):
-                self.lines[at] = written(line)
-        return cast("Tuple[Line, ...]", (*self.lines[n:end], *self.foreign[max(n - end, 0) :]))
+        end, behind = len(self.lines), len(self.foreign)
+        read = _read(self.lines, n, end) + _read(self.foreign, max(n - end, 0), behind)
+        return cast("Tuple[Line, ...]", tuple(read))
 
     def append(self, expected_n: int, lines: Sequence[Union[Line, Draft]], /) -> Tuple[Line, ...]:
         """Keep lines behind line `expected_n`, or return what follows it; for one who has the lock."""
         if len(self) != expected_n:
             return self.read(expected_n)
-        (self.foreign if self._straight else self.lines).extend(lines)
+        (self.foreign if self.straight else self.lines).extend(lines)
         return ()
 
     def __len__(self) -> int:
@@ -116,7 +120,10 @@ class MemoryJournals:
     def lane(self, run: str, /) -> Lane:
         """Return the journal of a run that the caller holds, beginning it if there is none: empty, nobody sees it."""
         with self._lock:
-            return self._runs.setdefault(run, Lane(self._lock))
+            lane = self._runs.setdefault(run, Lane(self._lock))
+            if lane.straight:  # by somebody who was interrupted: who asks here has the run lock
+                lane.end()
+            return lane
 
     def load(self, run: str, /, *, after: int = 0) -> Tuple[Line, ...]:
         """Return the lines of a run that follow line `after`, in order.
@@ -222,6 +229,15 @@ class Held:
 
     def __exit__(self, *ended: object) -> None:
         self._journals.let_go(self._run)
+
+
+def _read(kept: List[Union[Line, Draft]], begin: int, end: int) -> List[Union[Line, Draft]]:
+    """Make lines of the drafts in a part of a list, and return that part."""
+    for at in range(begin, end):
+        line = kept[at]
+        if isinstance(line, tuple):
+            kept[at] = written(line)
+    return kept[begin:end]
 
 
 def _locked(run: str, thread: str, since_s: float) -> RunLocked:
