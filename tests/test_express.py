@@ -342,7 +342,7 @@ def straight_runs(executor: Executor[Any, Any]) -> List[object]:
     assert code is not None
 
     def run(*arguments: object) -> Tuple[object, ...]:
-        ran.append(arguments[2:])
+        ran.append(arguments[3:])
         return code.run(*arguments)
 
     executor._turns.express._compiled.code = attrs.evolve(code, run=run)

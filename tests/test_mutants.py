@@ -186,6 +186,12 @@ OF_STRAIGHT_CODE: List[Mutant] = [
         "is None: raise Odd",
     ),
     ("the call behind the one that failed is blamed", "_straight.py", "return call, tuple", "return call + 1, tuple"),
+    (
+        "a name is there before its call has ended",
+        "_straight.py",
+        'f"{indent}made = {self._written(at)}", f"{indent}{self._nothing(call)}"',
+        'f"{indent}{self._nothing(call)}", f"{indent}made = {self._written(at)}"',
+    ),
     ("what was called is called again", "_one_shot.py", "known = self._known(values, before=at)", "known = {}"),
     ("a default does not stand in", "_straight.py", "if argument.default is not None:", "if argument.slot < 0:"),
     ("it goes straight though an input is absent", "_straight.py", "fed and self._needed <= fed.keys()", "fed"),
