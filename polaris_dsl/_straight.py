@@ -102,8 +102,8 @@ def straight(plan: Plan, /, *, draft: Optional[Callable[..., Line]] = None) -> O
     return _Writer(plan, draft).compiled()
 
 
-_WORDS = frozenset({"run", "made", "None", "n", "foreign", "lines", "stopped"})
-"""What the code itself calls something."""
+_WORDS = frozenset({"run", "made", "None", "n", "foreign", "lines", "stopped", "__debug__"})
+"""What the code itself calls something, or must not."""
 
 _INDENT = " " * 8
 
@@ -244,8 +244,11 @@ class _Writer:
         return name
 
     def _name(self, wanted: str) -> str:
-        """Return a name that nothing has yet, as near to the wanted one as Python allows."""
-        name = plain = re.sub(r"\W|^(?=\d)", "_", wanted)
+        """Return a name that nothing has yet, as near to the wanted one as Python allows.
+
+        Only of ASCII: Python takes two names for one that differ as "ﬁnd" and "find" do, and refuses some word characters.
+        """
+        name = plain = re.sub(r"\W|^(?=\d)", "_", wanted, flags=re.ASCII)
         number = 1
         while name in self._taken:
             number += 1

@@ -331,6 +331,33 @@ def test_names_that_python_has_for_itself_are_written_otherwise() -> None:
     assert flow.run(Order(3)).result().cents == 3
 
 
+def test_names_of_any_characters_call_the_builders_that_have_them() -> None:
+    names = ["find", "ﬁnd", "co₂", "µs", "a b", "für", "__debug__", "Ⅷ", "ⅷ", "2", "_2"]
+    chain = [Order, *map(data_named, ["Find", "ﬁnd", "µs", "__debug__", "Ⅷ", "ⅷ", "Co₂", "Zoë", "Straße", "STRASSE", "ß"])]
+    called: List[str] = []
+
+    def give(kind: type, taken: type, name: str) -> Any:
+        def function(one: Any) -> Any:
+            called.append(name)
+            return kind(one.cents)
+
+        function.__annotations__ = {"one": taken, "return": kind}
+        return builder(name=name)(function)
+
+    builders = [give(made, taken, name) for taken, made, name in zip(chain, chain[1:], names)]
+    flow: Workflow[Any, Any] = workflow(
+        target=cast(Any, chain[-1]), inputs=Order, builders=builders, name="names"
+    )
+    executor = Executor(flow)
+    warm(flow, Order(3))
+    for number in range(PAYS_AT):
+        executor.run(f"warm-{number}", Order(3))
+    for run in (flow.run, functools.partial(executor.run, "r")):
+        called.clear()
+        assert run(Order(3)).result().cents == 3
+        assert called == names
+
+
 def test_what_straight_code_cannot_do_takes_the_careful_way() -> None:
     @builder
     def with_context(order: Order, context: Context) -> Charged:
