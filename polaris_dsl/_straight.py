@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import keyword
 import linecache
 import re
@@ -138,7 +139,9 @@ class _Writer:
         ]
         source = "\n".join(self._lines) + "\n"
         # Seen in tracebacks and debuggers. Kept for as long as the process lives, as the linecache of a module is.
-        file = f"<polaris plan of {self._plan.workflow}, {self._plan.graph}{', kept' * self._keeps}>"
+        # By its text too: one graph can be written out in several ways, and each keeps its own lines.
+        digest = hashlib.blake2b(source.encode(), digest_size=8).hexdigest()
+        file = f"<polaris plan of {self._plan.workflow}, {self._plan.graph}{', kept' * self._keeps}, {digest}>"
         linecache.cache[file] = (len(source), None, source.splitlines(keepends=True), file)
         exec(compile(source, file, "exec"), self._scope)  # noqa: S102  it holds no text but the names made here
         run = cast("Callable[..., Values]", self._scope["run"])

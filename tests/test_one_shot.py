@@ -190,6 +190,26 @@ def test_a_workflow_is_compiled_once_it_is_run_often() -> None:
     assert flow.run().missing == (Order,)
 
 
+def test_a_traceback_shows_its_own_lines_though_another_workflow_has_the_same_name_and_graph() -> None:
+    def fail(order: Order, charged: Charged) -> Shipped:
+        raise ValueError("no")
+
+    def fail_with_words(*, order: Order, charged: Charged) -> Shipped:
+        raise ValueError("no")
+
+    errors = []
+    for function in (fail, fail_with_words):
+        builders = [builder(name="fail")(function)]
+        flow = workflow(target=Shipped, inputs=Union[Order, Charged], builders=builders, name="alike")
+        for _ in range(PAYS_AT + 1):
+            with pytest.raises(BuilderError) as caught:
+                flow.run(Order(1), Charged(1))
+        errors.append(caught.value.__cause__)
+    plans = [traceback.format_exception(type(each), each, each.__traceback__) for each in errors if each is not None]
+    assert "shipped = fail(order, charged)" in "".join(plans[0])
+    assert "shipped = fail(order=order, charged=charged)" in "".join(plans[1])
+
+
 def in_library(error: BaseException) -> List[Tuple[str, str]]:
     """Return the places in this library that a traceback shows."""
     frames = traceback.extract_tb(error.__traceback__)
