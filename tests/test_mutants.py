@@ -319,7 +319,7 @@ OF_THE_CORE: List[Tuple[Mutant, str]] = [
         (
             "the caller is not woken for what a helper leaves",
             "_execution.py",
-            "            self._caller_waits = False\n            self._changed.notify()\n",
+            "            self._caller_waits = False\n            self._ring()\n",
             "            self._caller_waits = False\n",
         ),
         GROUPS,

@@ -8,11 +8,20 @@ import threading
 import time
 from datetime import datetime, timezone
 from itertools import repeat
-from typing import ContextManager, Dict, Iterator, List, Optional, Sequence, Tuple, Union, cast
+from typing import ContextManager, Dict, Iterator, List, Optional, Sequence, Set, Tuple, Union, cast
 
 from polaris_dsl.errors import RunLocked, UnknownRun
 from polaris_dsl.stores._checks import check_commit, check_run_id
 from polaris_dsl.stores._lines import Draft, Line, written
+
+
+Holder = Tuple[str, float]
+"""Who holds a run, and since when: a thread, and seconds. It is known by its identity."""
+
+NOBODY: Holder = ("", 0.0)
+
+LONGEST_WAIT_S = 0.5
+"""How long one who waits for a run lock trusts to be told: somebody who was interrupted tells nobody."""
 
 
 class MemoryStore:
@@ -111,11 +120,10 @@ class MemoryJournals:
     def __init__(self, workflow: str) -> None:
         self._workflow = workflow
         self._runs: Dict[str, Lane] = {}
-        self._holders: Dict[str, Tuple[str, float]] = {}
-        """By run: the thread that holds it, and since when."""
+        self._holders: Dict[str, Holder] = {}
         self._lock = threading.Lock()
-        self._changed = threading.Condition(self._lock)
-        self._waiting = 0
+        self._bells: Set[threading.Lock] = set()
+        """One for each who waits for a run lock, to be released when one is let go."""
 
     def lane(self, run: str, /) -> Lane:
         """Return the journal of a run that the caller holds, beginning it if there is none: empty, nobody sees it."""
@@ -161,33 +169,48 @@ class MemoryJournals:
         check_run_id(run)
         return Held(self, run, wait_s)
 
-    def take(self, run: str, wait_s: Optional[float], /) -> None:
+    def take(self, held: Held, wait_s: Optional[float], /) -> None:
         """Take the run lock: the way into `hold`."""
+        run = held.run
         with self._lock:
-            if run in self._holders:
-                self._wait_for(run, wait_s)
-            self._holders[run] = (threading.current_thread().name, time.time())
+            if run not in self._holders:
+                held.holder = self._holders[run] = threading.current_thread().name, time.time()
+                return
+        self._wait_for(held, wait_s)
 
-    def _wait_for(self, run: str, wait_s: Optional[float]) -> None:
-        deadline = None if wait_s is None else time.monotonic() + wait_s
-        self._waiting += 1
-        try:
-            while run in self._holders:
-                left_s = None if deadline is None else deadline - time.monotonic()
-                if left_s is not None and left_s <= 0:
+    def _wait_for(self, held: Held, wait_s: Optional[float]) -> None:
+        # A lock for each who waits, and no condition: that gives its lock back and takes it again in Python, where
+        # Ctrl-C may come in between.
+        run, bell = held.run, threading.Lock()
+        ends_s = None if wait_s is None else time.monotonic() + wait_s
+        bell.acquire()
+        while True:
+            with self._lock:
+                self._bells.discard(bell)
+                if run not in self._holders:
+                    held.holder = self._holders[run] = threading.current_thread().name, time.time()
+                    return
+                left_s = LONGEST_WAIT_S if ends_s is None else min(ends_s - time.monotonic(), LONGEST_WAIT_S)
+                if left_s <= 0:
                     raise _locked(run, *self._holders[run])
-                self._changed.wait(left_s)
-        finally:
-            self._waiting -= 1
+                self._bells.add(bell)
+            bell.acquire(timeout=left_s)
 
-    def let_go(self, run: str, /) -> None:
-        """Let the run lock go, and forget a run that was never begun."""
+    def let_go(self, held: Held, /) -> None:
+        """Let the run lock go, and forget a run that was never begun; nothing if it is another's by now, or nobody's."""
+        run = held.run
         with self._lock:
-            del self._holders[run]
-            if self._waiting:
-                self._changed.notify_all()
-            if run in self._runs and not self._runs[run]:
-                del self._runs[run]
+            if self._holders.get(run) is held.holder:
+                del self._holders[run]
+                while self._bells:
+                    self._bells.pop().release()
+                if run in self._runs and not self._runs[run]:
+                    del self._runs[run]
+
+    def forget(self, held: Held, /) -> None:
+        """Let go of the run lock of somebody who is no more, at any time, so without any lock: it is found out."""
+        if self._holders.get(held.run) is held.holder:
+            self._holders.pop(held.run, None)
 
     def runs(self) -> Iterator[Tuple[str, Line]]:
         """Yield every run's id with its last line, in the order in which the runs began."""
@@ -215,20 +238,38 @@ class MemoryJournals:
 
 
 class Held:
-    """The run lock of a run, as a context manager that is entered once."""
+    """The run lock of a run, as a context manager that is entered once.
 
-    __slots__ = ("_journals", "_run", "_wait_s")
+    Ctrl-C may come before a line of `__exit__` has run. So who is interrupted calls `let_go` too, which does nothing
+    where nothing is held; and nobody can keep a lock that nobody refers to.
+
+    Attributes:
+        run: the run.
+        holder: who holds it through this, and since when.
+    """
+
+    __slots__ = ("_journals", "_wait_s", "holder", "run")
 
     def __init__(self, journals: MemoryJournals, run: str, wait_s: Optional[float]) -> None:
-        self._journals = journals
-        self._run = run
+        self.run = run
+        self.holder = NOBODY
         self._wait_s = wait_s
+        self._journals = journals  # the last: `__del__` looks for it
 
     def __enter__(self) -> None:
-        self._journals.take(self._run, self._wait_s)
+        self._journals.take(self, self._wait_s)
 
     def __exit__(self, *ended: object) -> None:
-        self._journals.let_go(self._run)
+        self._journals.let_go(self)
+
+    def let_go(self) -> None:
+        """Let go of the lock, if it is held."""
+        self._journals.let_go(self)
+
+    def __del__(self) -> None:
+        journals: Optional[MemoryJournals] = getattr(self, "_journals", None)
+        if journals is not None:
+            journals.forget(self)
 
 
 def _read(kept: List[Union[Line, Draft]], begin: int, end: int) -> List[Union[Line, Draft]]:
