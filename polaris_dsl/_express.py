@@ -56,9 +56,7 @@ class Express:
         put = tuple([Put(plan.data[slot].__name__, value) for slot, value in fed.items()])
         return lane.go_straight([(Started, now_s, run_id, plan.workflow, plan.graph), (Fed, now_s, put)])
 
-    def _known_at(
-        self, error: Exception, code: Straight, stopped: Stopped, run_id: str
-    ) -> Known:
+    def _known_at(self, error: Exception, code: Straight, stopped: Stopped, run_id: str) -> Known:
         if not stopped:  # it was never begun: the stack is full
             return {}
         at, _, versions = code.stopped_at(error, stopped.pop())

@@ -59,9 +59,7 @@ class OneShot:
                 known = self._known(values, before=len(self._plan.calls))
         return self._with_care(fed, known, run_id=run_id, max_rounds=max_rounds)
 
-    def _known_at(
-        self, error: Exception, code: Straight, stopped: Stopped, *, run_id: str
-    ) -> Dict[int, Outcome]:
+    def _known_at(self, error: Exception, code: Straight, stopped: Stopped, *, run_id: str) -> Dict[int, Outcome]:
         if not stopped:  # it was never begun: the stack is full
             return {}
         at, values, _ = code.stopped_at(error, stopped.pop())

@@ -15,7 +15,6 @@ from polaris_dsl._plan import Call, Plan, Values
 from polaris_dsl._state import Versions
 from polaris_dsl.stores import Line
 
-
 Stopped = List[Mapping[str, object]]
 """Takes what straight code knew when an exception ended it: its local names, and what they stood for."""
 
@@ -91,8 +90,8 @@ def straight(plan: Plan, /, *, draft: Optional[Callable[..., Line]] = None) -> O
     That is where a data has several makers or is also fed (who made it must be known), and where a builder takes its
     `Context` or has accesses (which show versions, and the order of builders), or is called with options.
 
-    With `draft`, which makes the line of a call that has ended, the code takes the lines and the foreign lines of a lane
-    too, and puts what a builder made behind the lines that begin a run before it calls the next.
+    With `draft`, which makes the line of a call that has ended, the code takes the lines and the foreign lines of a
+    lane too, and puts what a builder made behind the lines that begin a run before it calls the next.
     """
     if plan.loops or plan.heeds_options:
         return None
@@ -115,7 +114,13 @@ class _Writer:
     def __init__(self, plan: Plan, draft: Optional[Callable[..., Line]]) -> None:
         self._plan = plan
         self._keeps = draft is not None
-        self._scope: Dict[str, object] = {"__name__": __name__, "Odd": Odd, "type": type, "locals": locals, "Exception": Exception}
+        self._scope: Dict[str, object] = {
+            "__name__": __name__,
+            "Odd": Odd,
+            "type": type,
+            "locals": locals,
+            "Exception": Exception,
+        }
         self._scope.update({"draft": draft, "now": time.time} if self._keeps else {})
         self._taken = {*keyword.kwlist, *self._scope, *_WORDS}
         self._types = [self._global(data.__name__, data) for data in plan.data]
@@ -249,7 +254,7 @@ class _Writer:
     def _name(self, wanted: str) -> str:
         """Return a name that nothing has yet, as near to the wanted one as Python allows.
 
-        Only of ASCII: Python takes two names for one that differ as "ﬁnd" and "find" do, and refuses some word characters.
+        Only of ASCII: Python takes names for one that differ as "µ" and "μ" do, and refuses some word characters.
         """
         name = plain = re.sub(r"\W|^(?=\d)", "_", wanted, flags=re.ASCII)
         number = 1

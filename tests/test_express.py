@@ -502,7 +502,7 @@ def test_the_journal_that_properties_compare_tells_whose_data_a_builder_took() -
 
 
 def interrupted_at(place: Callable[..., object], act: Callable[[], object], *, at: str = "call", nth: int = 1) -> None:
-    """Act, and raise KeyboardInterrupt where a function begins, where Python looks for signals, or has come to its end."""
+    """Act, and raise KeyboardInterrupt where a function begins, where Python looks for signals, or ends."""
     code, left = cast("Any", place).__code__, [nth]
 
     def trace(frame: FrameType, event: str, _: object) -> Any:

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import contextlib
-import signal
 import sys
-import threading
-import time
 from pathlib import Path
 from types import FrameType
-from typing import Any, Callable, Dict, Iterator, List, Optional, Tuple, Union, cast
+from typing import Any, Callable, Iterator
 
 import attrs
 import pytest
+from typing_extensions import Self
 
 import polaris_dsl
-from polaris_dsl import Executor, FileStore, MemoryStore, RunLocked, Status, Workflow, builder, workflow
+from polaris_dsl import Executor, FileStore, MemoryStore, Status, Workflow, builder, workflow
 from polaris_dsl._straight import PAYS_AT
 from polaris_dsl.stores import Built, Store
 
@@ -69,7 +67,7 @@ class CtrlC:
         self.left = nth
         self.at = at
 
-    def __enter__(self) -> CtrlC:
+    def __enter__(self) -> Self:
         self.before = sys.gettrace()
         sys.settrace(self.trace)
         return self
@@ -78,7 +76,8 @@ class CtrlC:
         sys.settrace(self.before)
 
     def trace(self, frame: FrameType, event: str, _: object) -> Any:
-        if not frame.f_code.co_filename.startswith(HEARD_IN) or frame.f_code.co_name in UNHEARD:
+        around = {frame.f_code.co_name, frame.f_back.f_code.co_name if frame.f_back else ""}
+        if not frame.f_code.co_filename.startswith(HEARD_IN) or around & UNHEARD:
             return None
         if event == self.at:
             self.left -= 1

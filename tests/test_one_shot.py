@@ -204,10 +204,10 @@ def test_a_traceback_shows_its_own_lines_though_another_workflow_has_the_same_na
         for _ in range(PAYS_AT + 1):
             with pytest.raises(BuilderError) as caught:
                 flow.run(Order(1), Charged(1))
-        errors.append(caught.value.__cause__)
+            errors.append(caught.value.__cause__)
     plans = [traceback.format_exception(type(each), each, each.__traceback__) for each in errors if each is not None]
-    assert "shipped = fail(order, charged)" in "".join(plans[0])
-    assert "shipped = fail(order=order, charged=charged)" in "".join(plans[1])
+    assert "shipped = fail(order, charged)" in "".join(plans[PAYS_AT])
+    assert "shipped = fail(order=order, charged=charged)" in "".join(plans[-1])
 
 
 def in_library(error: BaseException) -> List[Tuple[str, str]]:
@@ -353,7 +353,10 @@ def test_names_that_python_has_for_itself_are_written_otherwise() -> None:
 
 def test_names_of_any_characters_call_the_builders_that_have_them() -> None:
     names = ["find", "ﬁnd", "co₂", "µs", "a b", "für", "__debug__", "Ⅷ", "ⅷ", "2", "_2"]
-    chain = [Order, *map(data_named, ["Find", "ﬁnd", "µs", "__debug__", "Ⅷ", "ⅷ", "Co₂", "Zoë", "Straße", "STRASSE", "ß"])]
+    chain = [
+        Order,
+        *map(data_named, ["Find", "ﬁnd", "µs", "__debug__", "Ⅷ", "ⅷ", "Co₂", "Zoë", "Straße", "STRASSE", "ß"]),
+    ]
     called: List[str] = []
 
     def give(kind: type, taken: type, name: str) -> Any:
@@ -365,9 +368,7 @@ def test_names_of_any_characters_call_the_builders_that_have_them() -> None:
         return builder(name=name)(function)
 
     builders = [give(made, taken, name) for taken, made, name in zip(chain, chain[1:], names)]
-    flow: Workflow[Any, Any] = workflow(
-        target=cast(Any, chain[-1]), inputs=Order, builders=builders, name="names"
-    )
+    flow: Workflow[Any, Any] = workflow(target=cast(Any, chain[-1]), inputs=Order, builders=builders, name="names")
     executor = Executor(flow)
     warm(flow, Order(3))
     for number in range(PAYS_AT):

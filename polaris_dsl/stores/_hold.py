@@ -1,11 +1,8 @@
-"""The run lock of a run, as a context manager that lets go of it however it is interrupted."""
+"""The run lock of a run, as a context manager that lets go of it wherever it is interrupted."""
 
 from __future__ import annotations
 
 from typing import Callable, ContextManager, Optional
-
-LetGo = Callable[[], None]
-"""Lets go of a run lock. Where it was interrupted it can be called again, which does what is left to do."""
 
 
 class Hold:
@@ -17,30 +14,33 @@ class Hold:
 
     __slots__ = ("_let_go", "_take")
 
-    def __init__(self, take: Callable[[], LetGo], /) -> None:
-        """Make a lock that `take` takes; it returns what lets go of it."""
-        self._let_go: Optional[LetGo] = None
+    def __init__(self, take: Callable[[], None], let_go: Callable[[], None], /) -> None:
+        """Make a lock of what takes it, and of what lets go of it: all that is left of it, however often it is done."""
         self._take = take
+        self._let_go = let_go
 
     def __enter__(self) -> None:
-        self._let_go = self._take()
+        try:
+            self._take()
+        except BaseException:
+            self._let_go()
+            raise
 
     def __exit__(self, *_ended: object) -> None:
-        self.let_go()
+        self._let_go()
 
     def let_go(self) -> None:
         """Let go of the lock, if it is held."""
-        held: Optional[LetGo] = getattr(self, "_let_go", None)  # there may be none: `__init__` too can be interrupted
-        if held is not None:
-            held()
-            self._let_go = None
+        self._let_go()
 
     def __del__(self) -> None:
-        self.let_go()
+        held: Optional[Callable[[], None]] = getattr(self, "_let_go", None)  # none: `__init__` was interrupted
+        if held is not None:
+            held()
 
 
 def let_go(lock: ContextManager[None], /) -> None:
     """Let go of a run lock that an interruption may have left held; one that is not of this library does so itself."""
-    surely: Optional[LetGo] = getattr(lock, "let_go", None)
+    surely: Optional[Callable[[], None]] = getattr(lock, "let_go", None)
     if surely is not None:
         surely()

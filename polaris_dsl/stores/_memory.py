@@ -14,7 +14,6 @@ from polaris_dsl.errors import RunLocked, UnknownRun
 from polaris_dsl.stores._checks import check_commit, check_run_id
 from polaris_dsl.stores._lines import Draft, Line, written
 
-
 Holder = Tuple[str, float]
 """Who holds a run, and since when: a thread, and seconds. It is known by its identity."""
 
@@ -197,7 +196,7 @@ class MemoryJournals:
             bell.acquire(timeout=left_s)
 
     def let_go(self, held: Held, /) -> None:
-        """Let the run lock go, and forget a run that was never begun; nothing if it is another's by now, or nobody's."""
+        """Let the run lock go, if it is held through this, and forget a run that was never begun."""
         run = held.run
         with self._lock:
             if self._holders.get(run) is held.holder:
