@@ -7,7 +7,7 @@ import logging
 import threading
 from concurrent.futures import Executor as Pool
 from concurrent.futures import Future
-from typing import Callable, Optional, Set
+from typing import Callable, Dict, Optional
 
 from polaris_dsl._attempt import Attempt, Outcome, prepare
 from polaris_dsl._making import Making
@@ -41,40 +41,52 @@ class Execution:
         self._asked = self._came = 0
         self._last_asked: Optional[Future[object]] = None
         self._lock = making.commits.lock
-        self._changed = threading.Condition(self._lock)
-        self._running: Set[int] = set()
+        self._running: Dict[int, bool] = {}
+        """The calls that are being made, and whether a helper makes them."""
         self._caller_waits = False
+        # Not a condition: that gives a lock back and takes it again in Python, where Ctrl-C may come in between.
+        self._bell = threading.Lock()
+        self._bell.acquire()
 
     def run(self) -> None:
         """Run until nothing is due that was not tried with these inputs; where there are loops, round by round."""
         self._state.read()
-        while True:
-            with self._lock:  # a helper that comes late finds a new wave, or nothing to do
-                self._wave = self._waves.begin()
+        again = True
+        while again:
             try:
+                with self._lock:  # a helper that comes late finds a new wave, or nothing to do
+                    self._wave = self._waves.begin()
                 self._drain()
-            except BaseException as error:  # noqa: BLE001  Ctrl-C while it waits: what runs is ended under its lock
-                self._stop(error)
-                self._drain()
-            if not self._waves.another(self._wave):
-                return
+                again = self._waves.another(self._wave)
+            except BaseException as error:  # noqa: BLE001  Ctrl-C, at any place: what runs is ended under its lock
+                raise self._ended_by(error)  # noqa: B904  mostly this very one
 
     # --- threads
 
     def _drain(self) -> None:
         """Work in this thread, and wait for the others, until nothing is due or running."""
         while True:
+            self._caller_waits = False
             self._work(helper=False)
             with self._lock:
-                while self._running and not self._has_work():
-                    self._caller_waits = True
-                    self._changed.wait()
-                self._caller_waits = False
-                if not self._has_work():
+                if self._has_work():
+                    continue
+                if not self._running:
                     return
+                self._caller_waits = True
+            self._bell.acquire()
+
+    def _ended_by(self, error: BaseException) -> BaseException:
+        """Begin no other builder, wait for the helpers, and return what came first of all that has ended this.
+
+        What the caller's thread had begun has ended, or else it would not be here.
+        """
+        self._stop(error, *[call for call, helper in tuple(self._running.items()) if not helper])
+        self._drain()
+        return self._commits.broken or error
 
     def _has_work(self) -> bool:
-        return bool(self._wave.due) and not self._commits.foreign and self._commits.broken is None
+        return self._commits.broken is None and not self._commits.foreign and bool(self._wave.due)
 
     def _help(self) -> None:
         with self._lock:
@@ -100,13 +112,13 @@ class Execution:
             with self._lock:
                 if done is not None:
                     self._end(done, outcome)
-                due = self._wave.due
-                if not due or self._commits.foreign or self._commits.broken is not None:
+                if not self._has_work():
                     self._free_helpers += helper  # under the lock that found nothing: what is due next counts on it
-                    self._changed.notify()
+                    self._ring()
                     return None
+                due = self._wave.due
                 attempt = prepare(self._state, due.popleft())
-                self._running.add(attempt[0])
+                self._running[attempt[0]] = helper
                 alone = due and self._nobody_comes()
             if alone:
                 self._call_for_help()
@@ -116,7 +128,7 @@ class Execution:
         return attempt
 
     def _end(self, done: Attempt, outcome: Optional[Outcome]) -> None:
-        self._running.discard(done[0])
+        self._running.pop(done[0], None)
         if outcome is not None:
             if self._making.quick:
                 self._commits.at_once(done, outcome)
@@ -126,8 +138,14 @@ class Execution:
         """Begin no other builder, and raise this in the caller's thread when all have ended; these calls have."""
         with self._lock:
             self._commits.breaks(error)
-            self._running.difference_update(calls)
-            self._changed.notify()
+            for call in calls:
+                self._running.pop(call, None)
+            self._ring()
+
+    def _ring(self) -> None:
+        """Let the caller look again, if it waits; for one who has the lock."""
+        if self._bell.locked():
+            self._bell.release()
 
     def _nobody_comes(self) -> bool:
         """Say whether to ask for help with what is due: not while the caller can do it, or somebody is on the way.
@@ -136,7 +154,7 @@ class Execution:
         """
         if self._caller_waits:
             self._caller_waits = False
-            self._changed.notify()
+            self._ring()
             return False
         if not self._free_helpers:
             return False

@@ -18,7 +18,7 @@ from polaris_dsl._express import Express, in_order
 from polaris_dsl._hooked import hooked
 from polaris_dsl._options import MOST_ROUNDS, check_count, seconds
 from polaris_dsl._run import Run, Status, run_of, status_of, wake_at
-from polaris_dsl._runs import Runs
+from polaris_dsl._runs import Frozen, Runs
 from polaris_dsl._settle import number_of, settled
 from polaris_dsl._threads import Threads
 from polaris_dsl._turns import Turns
@@ -28,6 +28,7 @@ from polaris_dsl.clock import Clock, checked_clock
 from polaris_dsl.errors import BuilderError, DefinitionError, PolarisError, RunLocked, StoreError, UnknownRun
 from polaris_dsl.hooks import Hook
 from polaris_dsl.stores import Line, MemoryStore, Rested, Store
+from polaris_dsl.stores._hold import let_go
 from polaris_dsl.stores._lines import moment
 
 TargetT = TypeVar("TargetT")
@@ -172,14 +173,12 @@ class Executor(Generic[TargetT, InputT]):
         limit_s = self._limit(timeout_s)
         fed = self._runs.freeze(data)
         try:
-            with self._journals.hold(run_id, wait_s=0), self._being_run(run_id):
-                return cast("Run[TargetT]", self._turns.run(run_id, fed, timeout_s=limit_s))
+            return self._turn(run_id, fed, wait_s=0, limit_s=limit_s)
         except RunLocked:
             left = self._runs.feed(run_id, fed) if fed else {}
         own = self._is_being_run(run_id)
         try:
-            with self._journals.hold(run_id, wait_s=0 if own else wait_s), self._being_run(run_id):
-                return cast("Run[TargetT]", self._turns.run(run_id, left, timeout_s=limit_s))
+            return self._turn(run_id, left, wait_s=0 if own else wait_s, limit_s=limit_s)
         except RunLocked as locked:
             locked.kept, locked.own = bool(fed) and not left, own
             raise
@@ -257,11 +256,10 @@ class Executor(Generic[TargetT, InputT]):
 
     def _woken(self, run_id: str, now: datetime) -> Union[Run[TargetT], PolarisError, None]:
         try:
-            with self._journals.hold(run_id, wait_s=0), self._being_run(run_id):
-                wakes = wake_at(self._runs.state(run_id))
-                if wakes is None or wakes > now:
-                    return None
-                return cast("Run[TargetT]", self._turns.run(run_id, {}, timeout_s=self._limit(None), now=now))
+            wakes = wake_at(self._runs.state(run_id))
+            if wakes is None or wakes > now:  # another has resumed it meanwhile
+                return None
+            return self._turn(run_id, {}, wait_s=0, limit_s=self._limit(None), now=now)
         except BuilderError as error:
             return cast("Run[TargetT]", error.run)
         except (RunLocked, UnknownRun):  # another has it, or had it in between
@@ -288,8 +286,13 @@ class Executor(Generic[TargetT, InputT]):
             StoreError: the store failed; see its subclasses.
         """
         number = number_of(self._runs.plan, builder)
-        with self._journals.hold(run_id, wait_s=0):
-            return cast("Run[TargetT]", settled(self._runs, run_id, number, result))
+        lock = self._journals.hold(run_id, wait_s=0)
+        try:
+            with lock:
+                return cast("Run[TargetT]", settled(self._runs, run_id, number, result))
+        except BaseException:
+            let_go(lock)
+            raise
 
     def late(self) -> Tuple[Late, ...]:
         """Return the builders that go on although their time is over, in the order in which it was."""
@@ -297,6 +300,29 @@ class Executor(Generic[TargetT, InputT]):
 
     def _limit(self, timeout_s: Optional[float]) -> Optional[float]:
         return self.workflow.timeout_s if timeout_s is None else seconds(timeout_s, given="run(timeout_s=...)")
+
+    def _turn(
+        self,
+        run_id: str,
+        fed: Frozen,
+        *,
+        wait_s: Optional[float],
+        limit_s: Optional[float],
+        now: Optional[datetime] = None,
+    ) -> Run[TargetT]:
+        """Run a run while it is held, and let go of it wherever Ctrl-C comes: if not within the `with`, behind it."""
+        outside = _BEING_RUN.get()
+        lock = self._journals.hold(run_id, wait_s=wait_s)
+        try:
+            with lock:
+                _BEING_RUN.set(outside | {(id(self), run_id)})
+                run = self._turns.run(run_id, fed, timeout_s=limit_s, now=now)
+                _BEING_RUN.set(outside)
+                return cast("Run[TargetT]", run)
+        except BaseException:
+            _BEING_RUN.set(outside)
+            let_go(lock)
+            raise
 
     @contextmanager
     def _being_run(self, run_id: str) -> Iterator[None]:

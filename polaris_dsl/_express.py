@@ -10,7 +10,7 @@ from polaris_dsl._drafts import built_line
 from polaris_dsl._plan import Plan, Values
 from polaris_dsl._run import Run, Status, complete_run
 from polaris_dsl._state import Versions
-from polaris_dsl._straight import Compiled, Odd, Straight
+from polaris_dsl._straight import Compiled, Odd, Stopped, Straight
 from polaris_dsl.stores import Fed, Put, Rested, Started
 from polaris_dsl.stores._lines import Draft
 from polaris_dsl.stores._memory import Lane
@@ -40,12 +40,13 @@ class Express:
         known: Known = {}
         values: Values = ()
         ended: Sequence[Draft] = ()
+        stopped: Stopped = []
         try:
-            values = code.run(lane.lines, lane.foreign, *map(fed.get, self._plan.inputs))
+            values = code.run(stopped, lane.lines, lane.foreign, *map(fed.get, self._plan.inputs))
             complete = any(values[slot] is not None for slot in self._plan.target)
             ended = [(Rested, time.time(), Status.COMPLETE.value)] if complete else []
         except Exception as error:  # noqa: BLE001  of a builder: told by whoever goes on
-            known = self._known_at(error, code, run_id)
+            known = self._known_at(error, code, stopped, run_id)
         finally:
             alone = lane.through(ended)
         return complete_run(self._plan, values, run_id=run_id) if ended and alone else known
@@ -55,8 +56,10 @@ class Express:
         put = tuple([Put(plan.data[slot].__name__, value) for slot, value in fed.items()])
         return lane.go_straight([(Started, now_s, run_id, plan.workflow, plan.graph), (Fed, now_s, put)])
 
-    def _known_at(self, error: Exception, code: Straight, run_id: str) -> Known:
-        at, _, versions = code.stopped_at(error.__traceback__)
+    def _known_at(self, error: Exception, code: Straight, stopped: Stopped, run_id: str) -> Known:
+        if not stopped:  # it was never begun: the stack is full
+            return {}
+        at, _, versions = code.stopped_at(error, stopped.pop())
         call = self._plan.calls[at]
         if isinstance(error, Odd):
             outcome = odd(self._plan, at, error.value, run_id=run_id, finish=self._finish)

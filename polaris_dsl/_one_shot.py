@@ -13,7 +13,7 @@ from polaris_dsl._options import MOST_ROUNDS
 from polaris_dsl._plan import Plan, Values
 from polaris_dsl._run import Run, complete_run, run_of
 from polaris_dsl._state import State
-from polaris_dsl._straight import Compiled, Odd, Straight
+from polaris_dsl._straight import Compiled, Odd, Stopped, Straight
 from polaris_dsl.errors import NotSettled
 from polaris_dsl.stores import Line
 from polaris_dsl.stores._lines import Draft
@@ -48,18 +48,21 @@ class OneShot:
         known: Mapping[int, Outcome] = {}
         code = self._compiled.code_for(fed)
         if code is not None:
+            stopped: Stopped = []
             try:
-                values = code.run(*map(fed.get, self._plan.inputs))
+                values = code.run(stopped, *map(fed.get, self._plan.inputs))
             except Exception as error:  # noqa: BLE001  of a builder: told with all others, at the end of the run
-                known = self._known_at(error, code, run_id=run_id)
+                known = self._known_at(error, code, stopped, run_id=run_id)
             else:
                 if any(values[slot] is not None for slot in self._plan.target):
                     return complete_run(self._plan, values, run_id=run_id)
                 known = self._known(values, before=len(self._plan.calls))
         return self._with_care(fed, known, run_id=run_id, max_rounds=max_rounds)
 
-    def _known_at(self, error: Exception, code: Straight, *, run_id: str) -> Dict[int, Outcome]:
-        at, values, _ = code.stopped_at(error.__traceback__)
+    def _known_at(self, error: Exception, code: Straight, stopped: Stopped, *, run_id: str) -> Dict[int, Outcome]:
+        if not stopped:  # it was never begun: the stack is full
+            return {}
+        at, values, _ = code.stopped_at(error, stopped.pop())
         known = self._known(values, before=at)
         if isinstance(error, Odd):
             known[at] = odd(self._plan, at, error.value, run_id=run_id, finish=finish_here)

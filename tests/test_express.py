@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections import Counter
+from types import FrameType
 from typing import Any, Callable, List, Mapping, Optional, Sequence, Tuple, Union, cast
 
 import attrs
@@ -26,6 +28,7 @@ from polaris_dsl._drafts import built_line
 from polaris_dsl._express import in_order
 from polaris_dsl._straight import PAYS_AT, straight
 from polaris_dsl.stores import Built, Failed, Fed, Line, Put, Rested, Started
+from polaris_dsl.stores._memory import Lane
 from tests.random_workflows import moves
 from tests.test_confluence import examples
 from tests.test_one_shot import Case, Watched, cases, told
@@ -339,7 +342,7 @@ def straight_runs(executor: Executor[Any, Any]) -> List[object]:
     assert code is not None
 
     def run(*arguments: object) -> Tuple[object, ...]:
-        ran.append(arguments[2:])
+        ran.append(arguments[3:])
         return code.run(*arguments)
 
     executor._turns.express._compiled.code = attrs.evolve(code, run=run)
@@ -493,3 +496,65 @@ def test_the_journal_that_properties_compare_tells_whose_data_a_builder_took() -
     first, second = Built("2", "charge", {"Order": 1}), Built("3", "bill", {"Order": 1})
     assert named([fed, first, second]) == named([fed, second, first])
     assert named([fed, first]) != named([fed, attrs.evolve(first, inputs=cast("Mapping[str, int]", {"Order": 0}))])
+
+
+# --- Ctrl-C ----------------------------------------------------------------------------------------------------------
+
+
+def interrupted_at(place: Callable[..., object], act: Callable[[], object], *, at: str = "call", nth: int = 1) -> None:
+    """Act, and raise KeyboardInterrupt where a function begins, where Python looks for signals, or ends."""
+    code, left = cast("Any", place).__code__, [nth]
+
+    def trace(frame: FrameType, event: str, _: object) -> Any:
+        if frame.f_code is not code:
+            return None
+        if event == at:
+            left[0] -= 1
+            if not left[0]:
+                sys.settrace(None)
+                raise KeyboardInterrupt
+        return trace
+
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            act()
+    finally:
+        sys.settrace(before)
+    assert left == [0]
+
+
+@pytest.mark.parametrize("place", [Lane.through, Lane.end])
+def test_a_straight_run_that_is_interrupted_at_its_end_loses_no_line_of_what_comes_later(
+    place: Callable[..., object],
+) -> None:
+    executor = Shop().executor()
+    interrupted_at(place, lambda: executor.run(RUN, Order(5)))
+    executor.feed(RUN, Note("ab"))
+    assert executor.load(RUN)[Note] == Note("ab")
+    assert executor.run(RUN).target == Shipped(7)
+    run, loaded = executor.run(RUN, Order(6)), executor.load(RUN)
+    assert run.target == loaded.target == Shipped(8)
+    assert loaded.status is Status.COMPLETE
+    assert [type(line) for line in executor._journals.load(RUN)].count(Rested) == 3 - (place is Lane.through)
+
+
+def test_a_straight_run_that_is_interrupted_where_it_begins_is_run_by_the_next_call() -> None:
+    shop = Shop()
+    executor = shop.executor()
+    interrupted_at(Lane.go_straight, lambda: executor.run(RUN, Order(5)), at="return")
+    executor.feed(RUN, Note("ab"))
+    assert executor.run(RUN, Order(6)).target == executor.load(RUN).target == Shipped(8)
+
+
+def test_what_others_commit_is_put_behind_all_lines_once_however_often_a_straight_way_is_ended() -> None:
+    lane = Lane(threading.Lock())
+    lane.go_straight([(Started, 0.0, RUN, "flow", "0")])
+    lane.append(1, [(Fed, 0.0, (Put("Order", Order(1)),))])
+    assert [type(line) for line in lane.after(0)] == [Started, Fed]
+    assert [type(line) for line in lane.after(1)] == [Fed]
+    for _ in range(2):
+        lane.end()
+        assert [type(line) for line in lane.after(0)] == [Started, Fed]
+    assert lane.foreign == []

@@ -227,6 +227,12 @@ OF_STRAIGHT_CODE: List[Mutant] = [
         "is None: raise Odd",
     ),
     ("the call behind the one that failed is blamed", "_straight.py", "return call, tuple", "return call + 1, tuple"),
+    (
+        "a name is there before its call has ended",
+        "_straight.py",
+        'f"{indent}made = {self._written(at)}", f"{indent}{self._nothing(call)}"',
+        'f"{indent}{self._nothing(call)}", f"{indent}made = {self._written(at)}"',
+    ),
     ("what was called is called again", "_one_shot.py", "known = self._known(values, before=at)", "known = {}"),
     ("a default does not stand in", "_straight.py", "if argument.default is not None:", "if argument.slot < 0:"),
     ("it goes straight though an input is absent", "_straight.py", "fed and self._needed <= fed.keys()", "fed"),
@@ -237,8 +243,17 @@ OF_THE_CORE: List[Tuple[Mutant, str]] = [
         (
             "what others commit while a run goes straight is lost",
             "stores/_memory.py",
-            "self.lines.extend(self.foreign)",
-            "self.memo = None",
+            "self.lines.extend(map(self.foreign.pop, repeat(0, len(self.foreign))))",
+            "self.foreign.clear()",
+        ),
+        EXPRESS,
+    ),
+    (
+        (
+            "a straight way that was interrupted goes on for ever",
+            "stores/_memory.py",
+            "                lane.end()",
+            "                pass",
         ),
         EXPRESS,
     ),
@@ -345,7 +360,7 @@ OF_THE_CORE: List[Tuple[Mutant, str]] = [
         (
             "the caller is not woken for what a helper leaves",
             "_execution.py",
-            "            self._caller_waits = False\n            self._changed.notify()\n",
+            "            self._caller_waits = False\n            self._ring()\n",
             "            self._caller_waits = False\n",
         ),
         GROUPS,

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+import itertools
+import threading
 import traceback
 from typing import Any, Callable, Dict, List, Mapping, Optional, Tuple, Union, cast
 
@@ -12,7 +14,8 @@ from hypothesis import Phase, assume, find, given, settings
 from hypothesis import strategies as st
 from typing_extensions import Literal
 
-from polaris_dsl import Access, Builder, BuilderError, Context, Run, Status, Workflow, builder, workflow
+from polaris_dsl import Access, Builder, BuilderError, Context, Executor, Run, Status, Workflow, builder, workflow
+from polaris_dsl._express import Express
 from polaris_dsl._one_shot import OneShot
 from polaris_dsl._straight import PAYS_AT, straight
 from tests.random_workflows import INPUTS, PRODUCTS, RandomWorkflow, Shape, moves, random_workflows
@@ -187,6 +190,32 @@ def test_a_workflow_is_compiled_once_it_is_run_often() -> None:
     assert flow.run().missing == (Order,)
 
 
+def test_a_traceback_shows_its_own_lines_though_another_workflow_has_the_same_name_and_graph() -> None:
+    def fail(order: Order, charged: Charged) -> Shipped:
+        raise ValueError("no")
+
+    def fail_with_words(*, order: Order, charged: Charged) -> Shipped:
+        raise ValueError("no")
+
+    errors = []
+    for function in (fail, fail_with_words):
+        builders = [builder(name="fail")(function)]
+        flow = workflow(target=Shipped, inputs=Union[Order, Charged], builders=builders, name="alike")
+        for _ in range(PAYS_AT + 1):
+            with pytest.raises(BuilderError) as caught:
+                flow.run(Order(1), Charged(1))
+            errors.append(caught.value.__cause__)
+    plans = [traceback.format_exception(type(each), each, each.__traceback__) for each in errors if each is not None]
+    assert "shipped = fail(order, charged)" in "".join(plans[PAYS_AT])
+    assert "shipped = fail(order=order, charged=charged)" in "".join(plans[-1])
+
+
+def in_library(error: BaseException) -> List[Tuple[str, str]]:
+    """Return the places in this library that a traceback shows."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return [(frame.filename, frame.name) for frame in frames if not frame.filename.endswith("test_one_shot.py")]
+
+
 def test_a_traceback_through_straight_code_shows_its_lines_as_any_code() -> None:
     flow = workflow(target=Shipped, inputs=Order, builders=[ship, charge])
     warm(flow, Order(1))
@@ -195,8 +224,84 @@ def test_a_traceback_through_straight_code_shows_its_lines_as_any_code() -> None
     cause = caught.value.__cause__
     assert cause is not None
     shown = "".join(traceback.format_exception(type(cause), cause, cause.__traceback__))
-    assert "charged = charge(order)" in shown
+    assert shown.count("charged = charge(order)") == shown.count("<polaris plan of Shipped") == 1
+    assert [name for _, name in in_library(cause)] == ["run", "run"]
     assert caught.value.place.endswith(f"test_one_shot.py:{charge.function.__code__.co_firstlineno + 3}")
+
+
+def run_at_once(way: type, act: Callable[[], object], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Act once in another thread, between an exception's being raised in this one and its being looked at."""
+    look, once = cast("Any", way)._known_at, [act]
+
+    def late(*arguments: object, **options: object) -> object:
+        if once:
+            other = threading.Thread(target=once.pop())
+            other.start()
+            other.join(20)
+        return look(*arguments, **options)
+
+    monkeypatch.setattr(way, "_known_at", late)
+
+
+def seen(run: Callable[[], object]) -> Tuple[object, ...]:
+    with pytest.raises(BuilderError) as caught:
+        run()
+    so_far = cast("Run[object]", caught.value.run)
+    return caught.value.builder, so_far.get(Order), so_far.get(Charged)
+
+
+@pytest.mark.parametrize("way", [OneShot, Express])
+def test_one_exception_that_is_raised_in_two_threads_at_once_mixes_no_runs_up(
+    way: type, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    not_found, called = KeyError("not found"), cast("List[str]", [])
+
+    @builder
+    def charge_even(order: Order) -> Charged:
+        called.append("charge_even")
+        if order.cents % 2:
+            raise not_found
+        return Charged(order.cents)
+
+    @builder
+    def never_ship(charged: Charged) -> Shipped:
+        called.append("never_ship")
+        raise not_found
+
+    flow = workflow(target=Shipped, inputs=Order, builders=[charge_even, never_ship])
+    executor, numbers, others = Executor(flow), itertools.count(), cast("List[object]", [])
+
+    def run(cents: int) -> object:
+        return flow.run(Order(cents)) if way is OneShot else executor.run(f"r{next(numbers)}", Order(cents))
+
+    for _ in range(PAYS_AT):
+        seen(lambda: run(1))
+    called.clear()
+    run_at_once(way, lambda: others.append(seen(lambda: run(2))), monkeypatch)
+    assert seen(lambda: run(1)) == ("charge_even", Order(1), None)
+    assert others == [("never_ship", Order(2), Charged(2))]
+    assert called == ["charge_even", "charge_even", "never_ship"]
+
+
+@pytest.mark.parametrize("way", [OneShot, Express])
+def test_straight_code_for_which_there_is_no_room_on_the_stack_has_called_nothing(way: type) -> None:
+    flow = workflow(target=Shipped, inputs=Order, builders=[charge, ship])
+    executor = Executor(flow)
+
+    def full(*arguments: object) -> Tuple[object, ...]:
+        raise RecursionError
+
+    for number in range(PAYS_AT):
+        flow.run(Order(1))
+        executor.run(f"warm-{number}", Order(1))
+    compiled = flow._one_shot._compiled
+    if way is Express:
+        assert executor._turns.express is not None
+        compiled = executor._turns.express._compiled
+    assert compiled.code is not None
+    compiled.code = attrs.evolve(compiled.code, run=full)
+    run = flow.run(Order(2)) if way is OneShot else executor.run("r", Order(2))
+    assert run.target == Shipped(2)
 
 
 def test_straight_code_that_does_not_reach_the_target_leaves_a_run_that_waits() -> None:
@@ -244,6 +349,34 @@ def test_names_that_python_has_for_itself_are_written_otherwise() -> None:
     flow: Workflow[Any, Any] = workflow(target=cast(Any, named["Made"]), inputs=Order, builders=builders)
     warm(flow, Order(3))
     assert flow.run(Order(3)).result().cents == 3
+
+
+def test_names_of_any_characters_call_the_builders_that_have_them() -> None:
+    names = ["find", "ﬁnd", "co₂", "µs", "a b", "für", "__debug__", "Ⅷ", "ⅷ", "2", "_2"]
+    chain = [
+        Order,
+        *map(data_named, ["Find", "ﬁnd", "µs", "__debug__", "Ⅷ", "ⅷ", "Co₂", "Zoë", "Straße", "STRASSE", "ß"]),
+    ]
+    called: List[str] = []
+
+    def give(kind: type, taken: type, name: str) -> Any:
+        def function(one: Any) -> Any:
+            called.append(name)
+            return kind(one.cents)
+
+        function.__annotations__ = {"one": taken, "return": kind}
+        return builder(name=name)(function)
+
+    builders = [give(made, taken, name) for taken, made, name in zip(chain, chain[1:], names)]
+    flow: Workflow[Any, Any] = workflow(target=cast(Any, chain[-1]), inputs=Order, builders=builders, name="names")
+    executor = Executor(flow)
+    warm(flow, Order(3))
+    for number in range(PAYS_AT):
+        executor.run(f"warm-{number}", Order(3))
+    for run in (flow.run, functools.partial(executor.run, "r")):
+        called.clear()
+        assert run(Order(3)).result().cents == 3
+        assert called == names
 
 
 def test_what_straight_code_cannot_do_takes_the_careful_way() -> None:

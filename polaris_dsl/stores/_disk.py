@@ -7,7 +7,7 @@ import os
 import stat
 import weakref
 from contextlib import suppress
-from typing import Callable, List, Optional, Set
+from typing import Callable, Dict, List, Optional
 
 import attrs
 
@@ -154,7 +154,7 @@ class Descriptors:
 
     def __init__(self, disk: Disk, /) -> None:
         self._disk = disk
-        self._open: Set[int] = set()
+        self._open: Dict[int, int] = {}
         this = weakref.ref(self)
         os.register_at_fork(after_in_child=lambda: _forget(this()))
 
@@ -187,12 +187,16 @@ class Descriptors:
 
     def close(self, fd: int, /) -> None:
         """Close a file, and with it let go of its locks."""
-        self._open.discard(fd)
-        with suppress(OSError):  # all that matters was synced before
-            self._disk.close(fd)
+        self.close_first([fd])
+
+    def close_first(self, own: List[int], /) -> None:
+        """Take the first of these files, if there is any, and close it: all or nothing, if this is interrupted."""
+        with suppress(OSError, LookupError):  # all that matters was synced before
+            # One act of C, in the middle of which no signal is heard.
+            any(map(self._disk.close, map(self._open.pop, map(own.pop, (0,)))))
 
     def _kept(self, fd: int) -> int:
-        self._open.add(fd)
+        self._open[fd] = fd
         return fd
 
     def close_inherited(self) -> None:

@@ -6,6 +6,7 @@ import errno
 import os
 import time
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Callable, Dict, Iterator, List, Optional, Sequence, Tuple, Union
 
@@ -19,6 +20,7 @@ from polaris_dsl.errors import (
 )
 from polaris_dsl.stores._checks import check_lines, check_run_id, the_workflow
 from polaris_dsl.stores._disk import Descriptors, Disk, system_disk
+from polaris_dsl.stores._hold import Hold
 from polaris_dsl.stores._lines import Line
 from polaris_dsl.stores._locks import Holder, Locks, system_locks
 from polaris_dsl.stores._look import Look, readable_ones
@@ -213,8 +215,7 @@ class FileJournals:
             kind = UnsafeStore if error.errno == errno.ELOOP else NotWritten
             raise kind(self._folder.journal(run), why=told(error)) from error
 
-    @contextmanager
-    def hold(self, run: str, /, *, wait_s: Optional[float] = None) -> Iterator[None]:
+    def hold(self, run: str, /, *, wait_s: Optional[float] = None) -> Hold:
         """Hold the run lock, which no thread of any process can take twice; recovers what was interrupted.
 
         Raises:
@@ -225,20 +226,26 @@ class FileJournals:
             WrongWorkflow: it belongs to another workflow.
             UnsafeStore: it cannot be opened.
         """
-        address = self._address(run)
-        process = os.getpid()
+        address, key = self._address(run), (os.getpid(), run)
+        opened: List[OpenJournal] = []
+        return Hold(partial(self._take, address, key, wait_s, opened), partial(self._let_go, key, opened))
+
+    def _take(
+        self, address: Address, key: Tuple[int, str], wait_s: Optional[float], opened: List[OpenJournal], /
+    ) -> None:
         with readable(address.path):
-            journal = self._lock_run(address, wait_s=wait_s, create=True)
-        try:
-            with readable(address.path), journal.mutex:
+            journal = self._lock_run(address, wait_s=wait_s, create=True, opened=opened)
+            with journal.mutex:
                 journal.recover()
-            self._held[process, run] = journal
-            yield
-        finally:
-            if os.getpid() == process:
-                self._held.pop((process, run), None)
-                with journal.mutex:
-                    journal.release()
+            self._held[key] = journal
+
+    def _let_go(self, key: Tuple[int, str], opened: List[OpenJournal], /) -> None:
+        for journal in opened if key[0] == os.getpid() else ():  # a forked child has no locks to let go of
+            if self._held.get(key) is journal:
+                del self._held[key]
+            with journal.mutex:
+                journal.release()
+        opened.clear()
 
     def runs(self) -> Iterator[Tuple[str, Line]]:
         """Yield every run's id with the last line of its journal, in no particular order.
@@ -320,24 +327,30 @@ class FileJournals:
     def _locked(self, run: str, *, create: bool = False) -> Iterator[OpenJournal]:
         """Open the journal of a run, and take both of its locks, without waiting for the run's."""
         address = self._address(run)
+        opened: List[OpenJournal] = []
         with readable(address.path):
-            journal = self._lock_run(address, wait_s=0, create=create)
             try:
+                journal = self._lock_run(address, wait_s=0, create=create, opened=opened)
                 with journal.locked():
                     yield journal
             finally:
-                journal.release()
+                for journal in opened:
+                    journal.release()
 
-    def _lock_run(self, address: Address, *, wait_s: Optional[float], create: bool) -> OpenJournal:
+    def _lock_run(
+        self, address: Address, *, wait_s: Optional[float], create: bool, opened: List[OpenJournal]
+    ) -> OpenJournal:
+        """Open the journal of a run, and take its run lock; what is opened is noted before, for who is interrupted."""
         deadline = None if wait_s is None else time.monotonic() + wait_s
         while True:
             journal = self._open(address, create=create)
+            opened.append(journal)
             try:
                 journal.take_run(wait_s=None if deadline is None else deadline - time.monotonic())
                 if journal.in_place():
                     return journal
             except BaseException:
-                journal.close()
+                journal.give_up()
                 raise
             journal.release()
 

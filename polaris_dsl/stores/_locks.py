@@ -204,8 +204,11 @@ class FlockLocks:
 
     def drop_run(self, fd: int, path: str, /) -> None:
         """Let go of the run lock."""
-        own = self._beside.pop(fd)
+        own = self._beside.get(fd)
+        if own is None:
+            return
         try:
+            del self._beside[fd]
             self._disk.unlink(_beside(path))
             self._flock(own, self._unlock)
         finally:

@@ -7,11 +7,20 @@ import platform
 import threading
 import time
 from datetime import datetime, timezone
-from typing import ContextManager, Dict, Iterator, List, Optional, Sequence, Tuple, Union, cast
+from itertools import repeat
+from typing import ContextManager, Dict, Iterator, List, Optional, Sequence, Set, Tuple, Union, cast
 
 from polaris_dsl.errors import RunLocked, UnknownRun
 from polaris_dsl.stores._checks import check_commit, check_run_id
 from polaris_dsl.stores._lines import Draft, Line, written
+
+Holder = Tuple[str, float]
+"""Who holds a run, and since when: a thread, and seconds. It is known by its identity."""
+
+NOBODY: Holder = ("", 0.0)
+
+LONGEST_WAIT_S = 0.5
+"""How long one who waits for a run lock trusts to be told: somebody who was interrupted tells nobody."""
 
 
 class MemoryStore:
@@ -34,22 +43,24 @@ class Lane:
     """One journal, for whoever holds its run: takes drafts of lines, and keeps what was made of the lines last time.
 
     A holder that goes straight puts lines behind `lines` itself, without a lock, for as long as `foreign` is empty:
-    what others commit meanwhile stands there, behind all lines, until the holder is through.
+    what others commit meanwhile stands there, behind all lines, until the holder is through. One that was interrupted
+    may never say so: then the next holder does, before it looks at anything.
 
     Attributes:
         lines: the lines and drafts. They change under the lock, or by the holder that goes straight.
         foreign: what others have committed while the holder goes straight.
+        straight: whether the holder goes straight, or was interrupted while it did.
         memo: whatever the last holder left there, which goes with the run.
     """
 
-    __slots__ = ("_lock", "_straight", "foreign", "lines", "memo")
+    __slots__ = ("_lock", "foreign", "lines", "memo", "straight")
 
     def __init__(self, lock: ContextManager[object]) -> None:
         self.memo: object = None
         self.lines: List[Union[Line, Draft]] = []
         self.foreign: List[Union[Line, Draft]] = []
         self._lock = lock
-        self._straight = False
+        self.straight = False
 
     def go_straight(self, drafts: Sequence[Draft], /) -> bool:
         """Begin the journal with these lines, and let the holder go straight; False if others have begun it."""
@@ -57,19 +68,23 @@ class Lane:
             if self.lines:
                 return False
             self.lines.extend(drafts)
-            self._straight = True
+            self.straight = True
             return True
 
     def through(self, drafts: Sequence[Draft], /) -> bool:
         """End with these lines, unless others have committed something meanwhile; the holder is through either way."""
         with self._lock:
-            self._straight = False
-            if not self.foreign:
+            alone = not self.foreign
+            if alone:
                 self.lines.extend(drafts)
-                return True
-            self.lines.extend(self.foreign)
-            self.foreign.clear()
-            return False
+            self.end()
+            return alone
+
+    def end(self) -> None:
+        """End a straight way, for one who has the lock. Interrupted at any place, it can be done again."""
+        # One act of C, in the middle of which no signal is heard: a line stands in one of the two lists, never in both.
+        self.lines.extend(map(self.foreign.pop, repeat(0, len(self.foreign))))
+        self.straight = False
 
     def put(self, expected_n: int, drafts: Sequence[Draft], /) -> Sequence[Line]:
         """Keep lines behind line `expected_n`; where others were faster, return what they have put there."""
@@ -83,18 +98,15 @@ class Lane:
 
     def read(self, n: int, /) -> Tuple[Line, ...]:
         """Do the same for one who has the lock; a holder that goes straight may put lines behind `end` meanwhile."""
-        end = len(self.lines)
-        for at in range(n, end):
-            line = self.lines[at]
-            if isinstance(line, tuple):
-                self.lines[at] = written(line)
-        return cast("Tuple[Line, ...]", (*self.lines[n:end], *self.foreign[max(n - end, 0) :]))
+        end, behind = len(self.lines), len(self.foreign)
+        read = _read(self.lines, n, end) + _read(self.foreign, max(n - end, 0), behind)
+        return cast("Tuple[Line, ...]", tuple(read))
 
     def append(self, expected_n: int, lines: Sequence[Union[Line, Draft]], /) -> Tuple[Line, ...]:
         """Keep lines behind line `expected_n`, or return what follows it; for one who has the lock."""
         if len(self) != expected_n:
             return self.read(expected_n)
-        (self.foreign if self._straight else self.lines).extend(lines)
+        (self.foreign if self.straight else self.lines).extend(lines)
         return ()
 
     def __len__(self) -> int:
@@ -107,16 +119,18 @@ class MemoryJournals:
     def __init__(self, workflow: str) -> None:
         self._workflow = workflow
         self._runs: Dict[str, Lane] = {}
-        self._holders: Dict[str, Tuple[str, float]] = {}
-        """By run: the thread that holds it, and since when."""
+        self._holders: Dict[str, Holder] = {}
         self._lock = threading.Lock()
-        self._changed = threading.Condition(self._lock)
-        self._waiting = 0
+        self._bells: Set[threading.Lock] = set()
+        """One for each who waits for a run lock, to be released when one is let go."""
 
     def lane(self, run: str, /) -> Lane:
         """Return the journal of a run that the caller holds, beginning it if there is none: empty, nobody sees it."""
         with self._lock:
-            return self._runs.setdefault(run, Lane(self._lock))
+            lane = self._runs.setdefault(run, Lane(self._lock))
+            if lane.straight:  # by somebody who was interrupted: who asks here has the run lock
+                lane.end()
+            return lane
 
     def load(self, run: str, /, *, after: int = 0) -> Tuple[Line, ...]:
         """Return the lines of a run that follow line `after`, in order.
@@ -154,33 +168,48 @@ class MemoryJournals:
         check_run_id(run)
         return Held(self, run, wait_s)
 
-    def take(self, run: str, wait_s: Optional[float], /) -> None:
+    def take(self, held: Held, wait_s: Optional[float], /) -> None:
         """Take the run lock: the way into `hold`."""
+        run = held.run
         with self._lock:
-            if run in self._holders:
-                self._wait_for(run, wait_s)
-            self._holders[run] = (threading.current_thread().name, time.time())
+            if run not in self._holders:
+                held.holder = self._holders[run] = threading.current_thread().name, time.time()
+                return
+        self._wait_for(held, wait_s)
 
-    def _wait_for(self, run: str, wait_s: Optional[float]) -> None:
-        deadline = None if wait_s is None else time.monotonic() + wait_s
-        self._waiting += 1
-        try:
-            while run in self._holders:
-                left_s = None if deadline is None else deadline - time.monotonic()
-                if left_s is not None and left_s <= 0:
+    def _wait_for(self, held: Held, wait_s: Optional[float]) -> None:
+        # A lock for each who waits, and no condition: that gives its lock back and takes it again in Python, where
+        # Ctrl-C may come in between.
+        run, bell = held.run, threading.Lock()
+        ends_s = None if wait_s is None else time.monotonic() + wait_s
+        bell.acquire()
+        while True:
+            with self._lock:
+                self._bells.discard(bell)
+                if run not in self._holders:
+                    held.holder = self._holders[run] = threading.current_thread().name, time.time()
+                    return
+                left_s = LONGEST_WAIT_S if ends_s is None else min(ends_s - time.monotonic(), LONGEST_WAIT_S)
+                if left_s <= 0:
                     raise _locked(run, *self._holders[run])
-                self._changed.wait(left_s)
-        finally:
-            self._waiting -= 1
+                self._bells.add(bell)
+            bell.acquire(timeout=left_s)
 
-    def let_go(self, run: str, /) -> None:
-        """Let the run lock go, and forget a run that was never begun."""
+    def let_go(self, held: Held, /) -> None:
+        """Let the run lock go, if it is held through this, and forget a run that was never begun."""
+        run = held.run
         with self._lock:
-            del self._holders[run]
-            if self._waiting:
-                self._changed.notify_all()
-            if run in self._runs and not self._runs[run]:
-                del self._runs[run]
+            if self._holders.get(run) is held.holder:
+                del self._holders[run]
+                while self._bells:
+                    self._bells.pop().release()
+                if run in self._runs and not self._runs[run]:
+                    del self._runs[run]
+
+    def forget(self, held: Held, /) -> None:
+        """Let go of the run lock of somebody who is no more, at any time, so without any lock: it is found out."""
+        if self._holders.get(held.run) is held.holder:
+            self._holders.pop(held.run, None)
 
     def runs(self) -> Iterator[Tuple[str, Line]]:
         """Yield every run's id with its last line, in the order in which the runs began."""
@@ -208,20 +237,47 @@ class MemoryJournals:
 
 
 class Held:
-    """The run lock of a run, as a context manager that is entered once."""
+    """The run lock of a run, as a context manager that is entered once.
 
-    __slots__ = ("_journals", "_run", "_wait_s")
+    Ctrl-C may come before a line of `__exit__` has run. So who is interrupted calls `let_go` too, which does nothing
+    where nothing is held; and nobody can keep a lock that nobody refers to.
+
+    Attributes:
+        run: the run.
+        holder: who holds it through this, and since when.
+    """
+
+    __slots__ = ("_journals", "_wait_s", "holder", "run")
 
     def __init__(self, journals: MemoryJournals, run: str, wait_s: Optional[float]) -> None:
-        self._journals = journals
-        self._run = run
+        self.run = run
+        self.holder = NOBODY
         self._wait_s = wait_s
+        self._journals = journals  # the last: `__del__` looks for it
 
     def __enter__(self) -> None:
-        self._journals.take(self._run, self._wait_s)
+        self._journals.take(self, self._wait_s)
 
     def __exit__(self, *ended: object) -> None:
-        self._journals.let_go(self._run)
+        self._journals.let_go(self)
+
+    def let_go(self) -> None:
+        """Let go of the lock, if it is held."""
+        self._journals.let_go(self)
+
+    def __del__(self) -> None:
+        journals: Optional[MemoryJournals] = getattr(self, "_journals", None)
+        if journals is not None:
+            journals.forget(self)
+
+
+def _read(kept: List[Union[Line, Draft]], begin: int, end: int) -> List[Union[Line, Draft]]:
+    """Make lines of the drafts in a part of a list, and return that part."""
+    for at in range(begin, end):
+        line = kept[at]
+        if isinstance(line, tuple):
+            kept[at] = written(line)
+    return kept[begin:end]
 
 
 def _locked(run: str, thread: str, since_s: float) -> RunLocked:

@@ -111,6 +111,8 @@ class OpenJournal:
         self._lines: List[Line] = []
         self._tip = start(address.run)
         self._unsynced = False
+        self._own = [fd]
+        """The file, until it is closed: then another one may have its number."""
         self._append_lock = AppendLock(fd, ground.locks)
 
     def locked(self) -> AppendLock:
@@ -202,18 +204,26 @@ class OpenJournal:
         return UnknownRun(self.address.run, workflow=self.address.workflow)
 
     def release(self) -> None:
-        """Let go of the run lock and close; a journal to which nothing was written is removed first."""
-        if self._tip.size == 0:
+        """Let go of the run lock and close; a journal to which nothing was written is removed first.
+
+        Where this was interrupted, it can be done again.
+        """
+        if self._tip.size == 0 and self._own:
             with suppress(OSError):
                 self._remove_if_empty()
-        with suppress(OSError):
-            self.ground.locks.drop_run(self.fd, self.address.path)
-        self.close()
+        self.give_up()
+
+    def give_up(self) -> None:
+        """Let go of the run lock, if it is held, and close; this too can be done again."""
+        if self._own:
+            with suppress(OSError):
+                self.ground.locks.drop_run(self.fd, self.address.path)
+            self.close()
 
     def close(self) -> None:
         """Close the file, which ends all locks on it."""
         self.usable = False
-        self.ground.descriptors.close(self.fd)
+        self.ground.descriptors.close_first(self._own)
 
     def _remove_if_empty(self) -> None:
         with self.locked():

@@ -1,0 +1,46 @@
+"""The run lock of a run, as a context manager that lets go of it wherever it is interrupted."""
+
+from __future__ import annotations
+
+from typing import Callable, ContextManager, Optional
+
+
+class Hold:
+    """The run lock of a run, as a context manager that is entered once.
+
+    Ctrl-C may come before a line of `__exit__` has run. So who is interrupted calls `let_go` too, which does nothing
+    where nothing is held; and nobody can keep a lock that nobody refers to.
+    """
+
+    __slots__ = ("_let_go", "_take")
+
+    def __init__(self, take: Callable[[], None], let_go: Callable[[], None], /) -> None:
+        """Make a lock of what takes it, and of what lets go of it: all that is left of it, however often it is done."""
+        self._take = take
+        self._let_go = let_go
+
+    def __enter__(self) -> None:
+        try:
+            self._take()
+        except BaseException:
+            self._let_go()
+            raise
+
+    def __exit__(self, *_ended: object) -> None:
+        self._let_go()
+
+    def let_go(self) -> None:
+        """Let go of the lock, if it is held."""
+        self._let_go()
+
+    def __del__(self) -> None:
+        held: Optional[Callable[[], None]] = getattr(self, "_let_go", None)  # none: `__init__` was interrupted
+        if held is not None:
+            held()
+
+
+def let_go(lock: ContextManager[None], /) -> None:
+    """Let go of a run lock that an interruption may have left held; one that is not of this library does so itself."""
+    surely: Optional[Callable[[], None]] = getattr(lock, "let_go", None)
+    if surely is not None:
+        surely()
