@@ -7,8 +7,9 @@ from concurrent.futures import Executor as Pool
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import datetime
+from threading import get_ident
 from types import TracebackType
-from typing import FrozenSet, Generic, Iterator, List, Optional, Sequence, Tuple, Type, TypeVar, Union, cast
+from typing import Dict, FrozenSet, Generic, Iterator, List, Optional, Sequence, Tuple, Type, TypeVar, Union, cast
 
 import attrs
 from typing_extensions import Self, final
@@ -120,6 +121,7 @@ class Executor(Generic[TargetT, InputT]):
         self._runs = Runs(plan, self._journals, bodies_for(plan, encoded=store.encoded))
         self._threads = Threads(pool, max_workers=max_workers, name=f"polaris-{workflow.name}")
         self._watch = Watch()
+        self._awaited_in: Dict[str, int] = {}
         self._clock = clock or SystemClock()
         straight = (max_workers == 1 or in_order(plan)) and not store.encoded and told is None
         self._turns = Turns(
@@ -173,7 +175,7 @@ class Executor(Generic[TargetT, InputT]):
         except RunLocked:
             if fed:
                 self._runs.feed(run_id, fed)
-        own = self._is_being_run(run_id)
+        own = self._is_being_run(run_id) or self._would_block(run_id)
         try:
             with self._journals.hold(run_id, wait_s=0 if own else wait_s), self._being_run(run_id):
                 return cast("Run[TargetT]", self._turns.run(run_id, {}, timeout_s=limit_s))
@@ -192,14 +194,14 @@ class Executor(Generic[TargetT, InputT]):
 
         Takes, returns and raises what `run` does.
         """
-        from polaris_dsl._async import held  # noqa: PLC0415  asyncio takes long to load
+        from polaris_dsl._async import aside_for, held  # noqa: PLC0415  asyncio takes long to load
 
         limit_s = self._limit(timeout_s)
         fed = self._runs.freeze(data)
-        own = self._is_being_run(run_id)
-        async with held(self._runs, run_id, fed, wait_s=0 if own else wait_s, own=own) as left:
-            with self._being_run(run_id):
-                return cast("Run[TargetT]", await self._turns.arun(run_id, left, timeout_s=limit_s))
+        own, aside = self._is_being_run(run_id), aside_for(self._runs, self._threads.disk)
+        async with held(self._runs, run_id, fed, wait_s=0 if own else wait_s, own=own, aside=aside) as left:
+            with self._being_run(run_id), self._in_this_thread(run_id):
+                return cast("Run[TargetT]", await self._turns.arun(run_id, left, timeout_s=limit_s, aside=aside))
 
     def feed(self, run_id: str, /, *data: InputT) -> None:
         """Commit data to a run and return at once, without running anything: for webhooks that have to answer quickly.
@@ -294,6 +296,18 @@ class Executor(Generic[TargetT, InputT]):
 
     def _is_being_run(self, run_id: str) -> bool:
         return (id(self), run_id) in _BEING_RUN.get()
+
+    @contextmanager
+    def _in_this_thread(self, run_id: str) -> Iterator[None]:
+        self._awaited_in[run_id] = get_ident()
+        try:
+            yield
+        finally:
+            del self._awaited_in[run_id]
+
+    def _would_block(self, run_id: str) -> bool:
+        """Say whether to wait for a run is to keep the event loop waiting in which it goes on, or may go on."""
+        return self._awaited_in.get(run_id) == get_ident() or self._threads.is_in_loop()
 
     # --- looking
 
