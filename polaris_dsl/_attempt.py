@@ -29,7 +29,7 @@ Product = Tuple[Optional[int], object]
 Outcome = Union[Product, BuilderError]
 
 Finish = Callable[[Coroutine[Any, Any, object]], object]
-"""Runs a coroutine to its end; one that says that it was cancelled raises the `CancelledError` of `concurrent.futures`."""
+"""Runs a coroutine to its end; what says that it was cancelled raises the `CancelledError` of `concurrent.futures`."""
 
 NOTHING: Product = (None, None)
 

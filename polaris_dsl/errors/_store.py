@@ -54,7 +54,7 @@ class RunLocked(StoreError):
     def __str__(self) -> str:
         kept = "\n  the data of this call was kept: the holder takes it up" if self.kept else ""
         own = (
-            "\n  one of its own builders called run(), or it was called in its loop, and would wait for itself: call feed()"
+            "\n  the call would wait for itself: a builder of this run made it, or the event loop that runs it: call feed()"
             * self.own
         )
         return f"run {self.run_id!r} is held by {self.holder} since {self.since}{kept}{own}"
