@@ -158,9 +158,11 @@ class Awaited:
 
     def cancel(self) -> None:
         """Cancel all of it, and what would begin later."""
-        self.cancelled = True
         for future in self._futures:
-            future.cancel()
+            # At its end, asyncio.run cancels these as well; a second time would end what they do about it.
+            if self.cancelled or not getattr(future, "cancelling", int)():  # Python 3.11 and later
+                future.cancel()
+        self.cancelled = True
 
 
 class AsyncExecution:

@@ -292,7 +292,10 @@ class Executor(Generic[TargetT, InputT]):
         try:
             yield
         finally:
-            _BEING_RUN.reset(outside)
+            try:
+                _BEING_RUN.reset(outside)
+            except ValueError:  # a coroutine that is found without its loop is ended in any context
+                pass
 
     def _is_being_run(self, run_id: str) -> bool:
         return (id(self), run_id) in _BEING_RUN.get()

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from pathlib import Path
-from typing import Any, Callable, Coroutine, List, Optional, TypeVar, Union
+from typing import Any, Callable, Coroutine, Dict, List, Optional, TypeVar, Union
 
 import attrs
 
@@ -83,3 +84,60 @@ async def add_one(seed: Seed) -> Left:
 
 def add_two(seed: Seed, other: Optional[Other]) -> Right:
     return Right(seed.number + 2 + (other.number if other else 0))
+
+
+class Gate:
+    """Keeps a store waiting: who comes to a gate that is shut sits there until it is opened."""
+
+    def __init__(self, inner: Store) -> None:
+        self.inner = inner
+        self.encoded = inner.encoded
+        self.shut: Dict[str, int] = {}
+        self.reached = threading.Event()
+        self.go = threading.Event()
+        self.raises: Optional[Exception] = None
+
+    def open(self, name: str, /) -> Gated:
+        return Gated(self.inner.open(name), self)
+
+    def passed(self, act: str) -> None:
+        if act in self.shut:
+            self.shut[act] -= 1
+            if not self.shut[act]:
+                del self.shut[act]
+                self.reached.set()
+                assert self.go.wait(30)
+                if self.raises is not None:
+                    raise self.raises
+
+
+class Gated:
+    """The journals behind the gate."""
+
+    def __init__(self, inner: Any, gate: Gate) -> None:
+        self._inner = inner
+        self._gate = gate
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._inner, name)
+
+    def append(self, *arguments: Any) -> Any:
+        self._gate.passed("append")
+        return self._inner.append(*arguments)
+
+    def hold(self, run_id: str, /, *, wait_s: Optional[float] = None) -> Any:
+        return Hold(self._inner.hold(run_id, wait_s=wait_s), self._gate)
+
+
+class Hold:
+    def __init__(self, inner: Any, gate: Gate) -> None:
+        self._inner = inner
+        self._gate = gate
+
+    def __enter__(self) -> None:
+        self._inner.__enter__()
+        self._gate.passed("take")
+
+    def __exit__(self, *ended: Any) -> None:
+        self._gate.passed("let go")
+        self._inner.__exit__(*ended)

@@ -34,6 +34,7 @@ from polaris_dsl.stores import Built, Failed, Store
 from tests.async_flows import (
     STORES,
     Both,
+    Gate,
     Inputs,
     Left,
     Other,
@@ -251,63 +252,6 @@ def test_blocked_plain_builders_keep_no_async_builder_and_no_commit_waiting(stor
             return (await asyncio.gather(*blocked))[-1].result()
 
     assert run(main()) == Both(3)
-
-
-class Gate:
-    """Keeps a store waiting: who comes to a gate that is shut sits there until it is opened."""
-
-    def __init__(self, inner: Store) -> None:
-        self.inner = inner
-        self.encoded = inner.encoded
-        self.shut: Dict[str, int] = {}
-        self.reached = threading.Event()
-        self.go = threading.Event()
-        self.raises: Optional[Exception] = None
-
-    def open(self, name: str, /) -> Gated:
-        return Gated(self.inner.open(name), self)
-
-    def passed(self, act: str) -> None:
-        if act in self.shut:
-            self.shut[act] -= 1
-            if not self.shut[act]:
-                del self.shut[act]
-                self.reached.set()
-                assert self.go.wait(30)
-                if self.raises is not None:
-                    raise self.raises
-
-
-class Gated:
-    """The journals behind the gate."""
-
-    def __init__(self, inner: Any, gate: Gate) -> None:
-        self._inner = inner
-        self._gate = gate
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._inner, name)
-
-    def append(self, *arguments: Any) -> Any:
-        self._gate.passed("append")
-        return self._inner.append(*arguments)
-
-    def hold(self, run_id: str, /, *, wait_s: Optional[float] = None) -> Any:
-        return Hold(self._inner.hold(run_id, wait_s=wait_s), self._gate)
-
-
-class Hold:
-    def __init__(self, inner: Any, gate: Gate) -> None:
-        self._inner = inner
-        self._gate = gate
-
-    def __enter__(self) -> None:
-        self._inner.__enter__()
-        self._gate.passed("take")
-
-    def __exit__(self, *ended: Any) -> None:
-        self._gate.passed("let go")
-        self._inner.__exit__(*ended)
 
 
 @pytest.fixture(params=["file", "sqlite"])
