@@ -292,7 +292,7 @@ class Executor(Generic[TargetT, InputT]):
         try:
             yield
         finally:
-            try:
+            try:  # noqa: SIM105  runs come this way, and a context manager costs as much as all else here
                 _BEING_RUN.reset(outside)
             except ValueError:  # a coroutine that is found without its loop is ended in any context
                 pass

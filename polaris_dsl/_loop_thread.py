@@ -6,7 +6,7 @@ import asyncio
 import os
 import threading
 from concurrent.futures import Future, wait
-from typing import Any, Coroutine, Set
+from typing import Any, Collection, Coroutine, Set
 
 
 class LoopThread:
@@ -50,14 +50,13 @@ def _run(loop: asyncio.AbstractEventLoop) -> None:
     asyncio.set_event_loop(loop)
     try:
         loop.run_forever()
-        loop.run_until_complete(_cancel_the_others())
+        loop.run_until_complete(_cancel(asyncio.all_tasks(loop)))
         loop.run_until_complete(loop.shutdown_asyncgens())
     finally:
         loop.close()
 
 
-async def _cancel_the_others() -> None:
-    others = asyncio.all_tasks() - {asyncio.current_task()}
-    for future in others:
+async def _cancel(left_behind: Collection[asyncio.Future[object]]) -> None:
+    for future in left_behind:
         future.cancel()
-    await asyncio.gather(*others, return_exceptions=True)
+    await asyncio.gather(*left_behind, return_exceptions=True)

@@ -58,6 +58,12 @@ def new_store(kind: str, folder: Path) -> Store:
     return SqliteStore(folder / "runs.sqlite", durability="process")
 
 
+async def come(event: threading.Event) -> None:
+    """Wait for an event that any thread may set."""
+    while not event.is_set():
+        await asyncio.sleep(0.001)
+
+
 STORES = ["memory", "file", "sqlite"]
 
 
@@ -138,6 +144,6 @@ class Hold:
         self._inner.__enter__()
         self._gate.passed("take")
 
-    def __exit__(self, *ended: Any) -> None:
+    def __exit__(self, *ended: object) -> None:
         self._gate.passed("let go")
         self._inner.__exit__(*ended)

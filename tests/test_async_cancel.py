@@ -7,7 +7,7 @@ import gc
 import logging
 import threading
 from pathlib import Path
-from typing import Any, Awaitable, Callable, Dict, List, Optional, cast
+from typing import Any, Awaitable, List, Optional, cast
 
 import attrs
 import pytest
@@ -27,6 +27,7 @@ from tests.async_flows import (
     add_one,
     add_two,
     both,
+    come,
     flow_of,
     lines_of,
     new_store,
@@ -87,7 +88,7 @@ class Scene:
             assert self.go.wait(30)
             return Right(first.number)
 
-        flow = workflow(target=Both, inputs=Inputs, builders=[both, *map(builder, (first, left, right))])
+        flow = workflow(target=Both, inputs=Inputs, builders=[both, builder(first), builder(left), builder(right)])
         self.executor = Executor(flow, store=self.store)
 
     def arrived(self) -> None:
@@ -209,7 +210,7 @@ def test_a_loop_that_ends_while_it_is_pending_ends_it_in_order(store: Store) -> 
     scene = Scene(store)
 
     async def main() -> None:
-        await scene.begun()
+        _ = await scene.begun()
         threading.Timer(0.1, scene.go.set).start()
 
     asyncio.run(main())  # cancels all that is pending, the builders too, in one go
@@ -252,22 +253,22 @@ def test_an_async_builder_that_answers_all_the_same_is_kept(store: Store) -> Non
         raise AssertionError
 
     async def main() -> None:
-        nonlocal under_way
-        under_way = asyncio.Event()
         running = asyncio.ensure_future(executor.arun("r", Seed(1)))
-        await under_way.wait()
+        await come(under_way)
         running.cancel()
         with pytest.raises(asyncio.CancelledError):
             await running
 
-    under_way: asyncio.Event
+    under_way = threading.Event()
     with Executor(flow_of(left, add_two), store=store) as executor:
         run(main())
         assert executor.load("r").get(Left) == Left(5)
 
 
 @pytest.mark.parametrize("late", [False, True])
-def test_what_a_plain_builder_hands_over_as_a_coroutine_is_cancelled_or_never_begun(store: Store, late: bool) -> None:
+def test_what_a_plain_builder_hands_over_as_a_coroutine_is_cancelled_or_never_begun(
+    store: Store, *, late: bool
+) -> None:
     seen: List[str] = []
 
     async def later() -> Right:
@@ -282,23 +283,20 @@ def test_what_a_plain_builder_hands_over_as_a_coroutine_is_cancelled_or_never_be
 
     def right(seed: Seed) -> Right:
         if late:
-            loop.call_soon_threadsafe(under_way.set)
+            under_way.set()
             assert go.wait(30)
         return cast(Right, later())
 
     async def main() -> None:
-        nonlocal under_way, loop
-        under_way, loop = asyncio.Event(), asyncio.get_running_loop()
         running = asyncio.ensure_future(executor.arun("r", Seed(1)))
-        await under_way.wait()
+        await come(under_way)
         running.cancel()
         await asyncio.sleep(0.01)
         go.set()
         with pytest.raises(asyncio.CancelledError):
             await running
 
-    under_way: asyncio.Event
-    loop: asyncio.AbstractEventLoop
+    under_way = threading.Event()
     go = threading.Event()
     with Executor(flow_of(add_one, right), store=store) as executor:
         run(main())
@@ -311,23 +309,19 @@ def test_plain_builders_that_wait_for_a_thread_are_not_begun(store: Store) -> No
 
     def left(seed: Seed) -> Left:
         called.append("left")
-        if not go.is_set():
-            loop.call_soon_threadsafe(under_way.set)
+        under_way.set()
         assert go.wait(30)
         return Left(1)
 
     def right(seed: Seed) -> Right:
         called.append("right")
-        if not go.is_set():
-            loop.call_soon_threadsafe(under_way.set)
+        under_way.set()
         assert go.wait(30)
         return Right(1)
 
     async def main() -> None:
-        nonlocal under_way, loop
-        under_way, loop = asyncio.Event(), asyncio.get_running_loop()
         running = asyncio.ensure_future(executor.arun("r", Seed(1)))
-        await under_way.wait()
+        await come(under_way)
         running.cancel()
         await asyncio.sleep(0)
         await asyncio.sleep(0)
@@ -335,8 +329,7 @@ def test_plain_builders_that_wait_for_a_thread_are_not_begun(store: Store) -> No
         with pytest.raises(asyncio.CancelledError):
             await running
 
-    under_way: asyncio.Event
-    loop: asyncio.AbstractEventLoop
+    under_way = threading.Event()
     go = threading.Event()
     with Executor(flow_of(left, right), store=store, max_workers=1) as executor:
         run(main())
@@ -359,16 +352,14 @@ def test_a_builder_with_a_time_limit_is_cancelled_and_waited_for(store: Store) -
         raise AssertionError
 
     async def main() -> None:
-        nonlocal under_way
-        under_way = asyncio.Event()
         running = asyncio.ensure_future(executor.arun("r", Seed(1)))
-        await under_way.wait()
+        await come(under_way)
         running.cancel()
         with pytest.raises(asyncio.CancelledError):
             await running
         assert seen == ["through"]
 
-    under_way: asyncio.Event
+    under_way = threading.Event()
     with Executor(flow_of(left, add_two), store=store) as executor:
         run(main())
         assert executor.load("r").status is Status.DUE
@@ -382,15 +373,13 @@ def test_what_must_not_happen_twice_is_interrupted_when_it_is_cancelled(store: S
         raise AssertionError
 
     async def main() -> None:
-        nonlocal under_way
-        under_way = asyncio.Event()
         running = asyncio.ensure_future(executor.arun("r", Seed(1)))
-        await under_way.wait()
+        await come(under_way)
         running.cancel()
         with pytest.raises(asyncio.CancelledError):
             await running
 
-    under_way: asyncio.Event
+    under_way = threading.Event()
     with Executor(flow_of(left, add_two), store=store) as executor:
         run(main())
         with pytest.raises(Interrupted):
@@ -538,10 +527,8 @@ def test_a_comparison_that_fails_ends_the_call_when_all_has_ended() -> None:
 
 
 def test_a_failure_of_a_builder_is_kept_though_the_call_is_cancelled(store: Store) -> None:
-    scene: Dict[str, Callable[[], None]] = {}
-
     async def left(seed: Seed) -> Left:
-        scene["under way"]()
+        under_way.set()
         try:
             await asyncio.sleep(60)
         except asyncio.CancelledError:
@@ -549,14 +536,13 @@ def test_a_failure_of_a_builder_is_kept_though_the_call_is_cancelled(store: Stor
         raise AssertionError
 
     async def main() -> None:
-        under_way = asyncio.Event()
-        scene["under way"] = under_way.set
         running = asyncio.ensure_future(executor.arun("r", Seed(1)))
-        await under_way.wait()
+        await come(under_way)
         running.cancel()
         with pytest.raises(asyncio.CancelledError):
             await running
 
+    under_way = threading.Event()
     with Executor(flow_of(left, add_two), store=store) as executor:
         run(main())
         assert executor.load("r").status is Status.FAILED

@@ -83,9 +83,7 @@ def test_slow_plain_builders_beside_the_loop_change_nothing(
 def test_a_run_that_several_feed_and_await_at_once_ends_where_the_last_values_lead(
     new_store: Callable[[], Store], flow: RandomWorkflow, chosen: List[bool], data: st.DataObject
 ) -> None:
-    kinds = st.lists(
-        st.tuples(st.sampled_from(["feed", "arun", "run"]), st.integers(0, 2)), min_size=1, max_size=4
-    )
+    kinds = st.lists(st.tuples(st.sampled_from(["feed", "arun", "run"]), st.integers(0, 2)), min_size=1, max_size=4)
     told = {one: data.draw(kinds, label=one.__name__) for one in flow.inputs}
 
     async def feeds(executor: Executor[Any, Any], one: type) -> None:

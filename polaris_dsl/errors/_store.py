@@ -54,7 +54,7 @@ class RunLocked(StoreError):
     def __str__(self) -> str:
         kept = "\n  the data of this call was kept: the holder takes it up" if self.kept else ""
         own = (
-            "\n  the call would wait for itself: a builder of this run made it, or the event loop that runs it: call feed()"
+            "\n  the call would wait for itself, made by a builder of this run or in its event loop: call feed()"
             * self.own
         )
         return f"run {self.run_id!r} is held by {self.holder} since {self.since}{kept}{own}"
