@@ -173,13 +173,23 @@ class AsyncExecution:
     """
 
     def __init__(
-        self, making: Making, waves: Waves, awaited: Awaited, /, *, pool: Callable[[], Pool], aside: Aside
+        self,
+        making: Making,
+        waves: Waves,
+        awaited: Awaited,
+        /,
+        *,
+        run_id: str,
+        pool: Callable[[], Pool],
+        aside: Aside,
     ) -> None:
+        """Begin; `pool` returns what lends threads to plain builders, `aside` does what may wait for a disk."""
         self._making = making
         self._waves = waves
         self._awaited = awaited
         self._commits = making.commits
         self._state = making.commits.state
+        self._run_id = run_id
         self._pool = pool
         self._aside = aside
         self._loop = asyncio.get_running_loop()
@@ -273,4 +283,4 @@ class AsyncExecution:
         except asyncio.CancelledError:
             if self._awaited.cancelled:
                 raise
-            return failure(self._state.plan.calls[attempt[0]], CancelledError(), run_id=self._making.run_id)
+            return failure(self._state.plan.calls[attempt[0]], CancelledError(), run_id=self._run_id)

@@ -67,7 +67,6 @@ class Making:
         quick: whether that is left to whoever has the lock next: where nothing is heeded but what a builder returns,
             and a commit takes a few lines of Python.
         clock: tells the time, and waits.
-        run_id: of which run.
     """
 
     def __init__(
@@ -87,7 +86,7 @@ class Making:
         self.commits = commits
         self.clock = clock or SystemClock()
         self._plan = commits.state.plan
-        self.run_id = run_id
+        self._run_id = run_id
         self._telling = telling
         self._finish = finish
         self._watch = watch or Watch()
@@ -100,7 +99,7 @@ class Making:
         """Call a builder; how that ended is committed, or, where that is quick, still to be."""
         if not self._plain:
             return self._follow(self.story(attempt))
-        outcome = perform(self._plan, attempt, run_id=self.run_id, finish=self._finish)
+        outcome = perform(self._plan, attempt, run_id=self._run_id, finish=self._finish)
         if self.quick:
             return outcome
         ended = self.commits.frozen(attempt, outcome)
@@ -166,8 +165,8 @@ class Making:
         if before is None:
             return None
         call, (versions, at) = self._plan.calls[attempt[0]], before
-        key = key_of(self._plan, call, versions, run_id=self.run_id)
-        return Interrupted(builder=call.name, run_id=self.run_id, place=str(call.place), since=at, idempotency_key=key)
+        key = key_of(self._plan, call, versions, run_id=self._run_id)
+        return Interrupted(builder=call.name, run_id=self._run_id, place=str(call.place), since=at, idempotency_key=key)
 
     def _intend(self, attempt: Attempt) -> None:
         number, versions, _ = attempt
@@ -197,14 +196,14 @@ class Making:
     def _performed(self, attempt: Attempt) -> Outcome:
         call = self._plan.calls[attempt[0]]
         if call.options.is_async:
-            return finished(call, self.aperform(attempt), run_id=self.run_id, finish=self._finish)
+            return finished(call, self.aperform(attempt), run_id=self._run_id, finish=self._finish)
         limit = self._limit(call)
-        go = partial(perform, self._plan, attempt, run_id=self.run_id, finish=self._finish, deadline=_deadline(limit))
+        go = partial(perform, self._plan, attempt, run_id=self._run_id, finish=self._finish, deadline=_deadline(limit))
         if limit is None:
             return go()
         if limit.left_s <= 0:
             return self._timed_out(call, limit, begun=False)
-        outcome = self._watch.call(go, limit_s=limit.left_s, run_id=self.run_id, builder=call.name)
+        outcome = self._watch.call(go, limit_s=limit.left_s, run_id=self._run_id, builder=call.name)
         return self._timed_out(call, limit, begun=True) if outcome is None else outcome
 
     # --- in a loop
@@ -215,7 +214,7 @@ class Making:
 
         call = self._plan.calls[attempt[0]]
         limit = self._limit(call)
-        coroutine = aperform(self._plan, attempt, run_id=self.run_id, deadline=_deadline(limit))
+        coroutine = aperform(self._plan, attempt, run_id=self._run_id, deadline=_deadline(limit))
         if limit is None:
             return await coroutine
         if limit.left_s <= 0:
@@ -230,7 +229,7 @@ class Making:
         if future.done():
             return future.result()
         future.cancel()
-        self._watch.passes(future, run_id=self.run_id, builder=call.name)
+        self._watch.passes(future, run_id=self._run_id, builder=call.name)
         return self._timed_out(call, limit, begun=True)
 
     # --- time
@@ -249,7 +248,7 @@ class Making:
     def _timed_out(self, call: Call, limit: Limit, *, begun: bool) -> TimedOut:
         error = TimedOut(
             builder=call.name,
-            run_id=self.run_id,
+            run_id=self._run_id,
             place=str(call.place),
             limit_s=limit.given_s,
             whole=limit.whole,

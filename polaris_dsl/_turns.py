@@ -73,7 +73,8 @@ class Turns:
 
         telling, awaited = self._telling(run_id), Awaited()
         making = await aside(self._begin, run_id, fed, telling, awaited.finish, timeout_s, None)
-        execution = AsyncExecution(making, self._waves(making, run_id), awaited, pool=self.pool, aside=aside)
+        waves = self._waves(making, run_id)
+        execution = AsyncExecution(making, waves, awaited, run_id=run_id, pool=self.pool, aside=aside)
         with _told(telling, making, fed) as ends:
             with _with_run(making, run_id):
                 while True:

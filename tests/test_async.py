@@ -29,6 +29,7 @@ from polaris_dsl import (
     builder,
     workflow,
 )
+from polaris_dsl._async import to_the_end
 from polaris_dsl.hooks import BuilderFailed, BuilderStarted, DataBuilt, NothingBuilt, RunEnded, RunStarted
 from polaris_dsl.stores import Built, Failed, Started, Store
 from tests.async_flows import (
@@ -297,6 +298,12 @@ def test_threads_of_the_loop_that_wait_for_a_run_do_not_keep_its_holder_from_end
             return [(await one).result() for one in (holder, *waiting)]
 
     assert set(run(main())) == {Both(4)}
+
+
+def test_what_has_to_be_done_is_done_though_the_threads_are_let_go_at_that_moment() -> None:
+    pool = ThreadPoolExecutor(1)
+    pool.shutdown()
+    assert run(to_the_end(pool, threading.current_thread)) is threading.main_thread()
 
 
 # --- what runs mean --------------------------------------------------------------------------------------------------

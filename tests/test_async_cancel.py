@@ -12,9 +12,9 @@ from typing import Any, Awaitable, List, Optional, cast
 import attrs
 import pytest
 
-from polaris_dsl import Executor, Interrupted, RunLocked, Status, builder, workflow
+from polaris_dsl import Executor, Interrupted, Retry, RunLocked, Status, builder, workflow
 from polaris_dsl.hooks import Hook, RunEnded
-from polaris_dsl.stores import Built, Store
+from polaris_dsl.stores import Built, Failed, Store
 from tests.async_flows import (
     STORES,
     Both,
@@ -234,9 +234,10 @@ def test_a_loop_that_is_closed_over_it_leaves_no_lock(store: Store, caplog: pyte
 
     with caplog.at_level(logging.CRITICAL, "asyncio"):  # it says rightly that something was left pending
         loop.run_until_complete(until_right_is_there())
+        waiting = loop.create_task(executor.arun("r"))
         loop.run_until_complete(asyncio.sleep(0.05))
         loop.close()
-        del pending
+        del pending, waiting
         gc.collect()
     stays = False
     assert executor.run("r", wait_s=0).result() == Both(4)
@@ -363,6 +364,65 @@ def test_a_builder_with_a_time_limit_is_cancelled_and_waited_for(store: Store) -
     with Executor(flow_of(left, add_two), store=store) as executor:
         run(main())
         assert executor.load("r").status is Status.DUE
+
+
+def test_a_builder_that_does_not_let_go_in_its_time_is_not_waited_for_any_longer(store: Store) -> None:
+    told: List[str] = []
+
+    @builder(timeout_s=0.1)
+    async def left(seed: Seed) -> Left:
+        under_way.set()
+        while "the call has ended" not in told:
+            try:
+                await asyncio.sleep(0.001)
+            except asyncio.CancelledError:
+                told.append("cancelled")
+        told.append("ended")
+        return Left(1)
+
+    async def main() -> None:
+        running = asyncio.ensure_future(executor.arun("r", Seed(1)))
+        await come(under_way)
+        running.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await running
+        assert [one.builder for one in executor.late()] == ["left"]
+        told.append("the call has ended")
+        while executor.late():
+            await asyncio.sleep(0.001)
+
+    under_way = threading.Event()
+    with Executor(flow_of(left, add_two), store=store) as executor:
+        run(main())
+        assert told[0] == "cancelled"
+        assert told[-2:] == ["the call has ended", "ended"]
+        assert Left not in executor.load("r")
+
+
+def test_the_wait_before_another_trial_is_cancelled(store: Store) -> None:
+    called: List[str] = []
+
+    @builder(retry=Retry(attempts=5, first_wait_s=600, max_wait_s=600))
+    async def left(seed: Seed) -> Left:
+        called.append("left")
+        if len(called) == 1:
+            raise ValueError
+        return Left(1)
+
+    async def main() -> None:
+        running = asyncio.ensure_future(executor.arun("r", Seed(1)))
+        while not any(isinstance(line, Failed) for line in lines_of(executor, "r")):
+            await asyncio.sleep(0.001)
+        running.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await running
+
+    with Executor(flow_of(left, add_two), store=store) as executor:
+        executor.feed("r", Seed(1))
+        run(main())
+        assert executor.load("r").status is Status.FAILED
+        assert executor.run("r", wait_s=0).result() == Both(4)
+    assert called == ["left", "left"]
 
 
 def test_what_must_not_happen_twice_is_interrupted_when_it_is_cancelled(store: Store) -> None:
@@ -507,7 +567,8 @@ class Stop(BaseException):
     """What no comparison may raise."""
 
 
-def test_a_comparison_that_fails_ends_the_call_when_all_has_ended() -> None:
+@pytest.mark.parametrize("awaits", [False, True])
+def test_a_comparison_that_fails_ends_the_call_when_all_has_ended(*, awaits: bool) -> None:
     @attrs.frozen(eq=False)
     class Odd:
         number: int
@@ -520,7 +581,11 @@ def test_a_comparison_that_fails_ends_the_call_when_all_has_ended() -> None:
     async def left(seed: Seed) -> Odd:
         return Odd(seed.number)
 
-    with Executor(workflow(target=Odd, inputs=Seed, builders=[builder(left)])) as executor:
+    def plain(seed: Seed) -> Odd:
+        return Odd(seed.number)
+
+    flow = workflow(target=Odd, inputs=Seed, builders=[builder(left if awaits else plain)])
+    with Executor(flow) as executor:
         assert run(executor.arun("r", Seed(1))).status is Status.COMPLETE
         with pytest.raises(Stop):
             run(executor.arun("r", Seed(2)))

@@ -229,7 +229,7 @@ def test_a_forked_child_runs_in_threads_of_its_own(tmp_path: Path) -> None:
         """)
     )
     done = subprocess.run(
-        [sys.executable, str(script)],
+        [sys.executable, "-W", "ignore:This process:DeprecationWarning", str(script)],  # from Python 3.12 on
         cwd=str(Path(__file__).parent.parent),
         env={**os.environ, "PYTHONPATH": str(Path.cwd())},
         capture_output=True,
