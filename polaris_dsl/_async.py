@@ -6,9 +6,9 @@ import asyncio
 import contextvars
 from concurrent.futures import CancelledError
 from concurrent.futures import Executor as Pool
-from contextlib import asynccontextmanager
 from time import monotonic
-from typing import Any, AsyncIterator, Callable, ContextManager, Coroutine, Dict, Optional, Set, TypeVar
+from types import TracebackType
+from typing import Any, Callable, ContextManager, Coroutine, Dict, Optional, Set, Type, TypeVar
 
 from polaris_dsl._attempt import Attempt, Escaped, Outcome, failure, never_mind, prepare
 from polaris_dsl._making import Act, Making, Perform, Sleep
@@ -56,72 +56,72 @@ async def to_the_end(pool: Pool, function: Callable[..., T], /, *arguments: obje
     return future.result()
 
 
-class Lock:
-    """The lock of a run, taken and let go in any thread."""
-
-    def __init__(self, runs: Runs, run_id: str) -> None:
-        self._journals = runs.journals
-        self._run_id = run_id
-        self._held: Optional[ContextManager[object]] = None
-
-    def take(self) -> None:
-        """Take it, or raise `RunLocked` at once."""
-        lock = self._journals.hold(self._run_id, wait_s=0)
-        lock.__enter__()
-        self._held = lock
-
-    def let_go(self) -> None:
-        """Let it go, if it is held."""
-        lock, self._held = self._held, None
-        if lock is not None:
-            lock.__exit__(None, None, None)
-
-    @property
-    def held(self) -> bool:
-        """Whether it was taken, and not let go."""
-        return self._held is not None
-
-
-@asynccontextmanager
-async def held(
-    runs: Runs, run_id: str, fed: Frozen, /, *, wait_s: Optional[float], own: bool, aside: Aside
-) -> AsyncIterator[Frozen]:
-    """Hold the run lock, and give what is left to be fed: if another has it, all is fed at once, and it is waited for.
+class Held:
+    """Holds the run lock; gives what is left to be fed. If another has it, all is fed at once, and it is waited for.
 
     Raises:
         RunLocked: another held the run for `wait_s`.
     """
-    lock = Lock(runs, run_id)
-    try:
-        yield await _taken(lock, runs, run_id, fed, wait_s=wait_s, own=own, aside=aside)
-    except GeneratorExit:  # the loop is gone, and nothing can be awaited any more
-        lock.let_go()
-        raise
-    finally:
-        if lock.held:
-            await aside(lock.let_go)
 
+    def __init__(
+        self, runs: Runs, run_id: str, fed: Frozen, /, *, wait_s: Optional[float], own: bool, aside: Aside
+    ) -> None:
+        self._runs = runs
+        self._run_id = run_id
+        self._fed = fed
+        self._ends_s = None if wait_s is None else monotonic() + wait_s
+        self._own = own
+        self._aside = aside
+        self._lock: Optional[ContextManager[object]] = None
 
-async def _taken(
-    lock: Lock, runs: Runs, run_id: str, fed: Frozen, /, *, wait_s: Optional[float], own: bool, aside: Aside
-) -> Frozen:
-    ends_s = None if wait_s is None else monotonic() + wait_s
-    left, pause_s = fed, 0.001
-    while True:
+    async def __aenter__(self) -> Frozen:
         try:
-            await aside(lock.take)
-        except RunLocked as locked:
-            if left:
-                await aside(runs.feed, run_id, left)
-                left = {}
-            left_s = pause_s if ends_s is None else min(pause_s, ends_s - monotonic())
-            if left_s <= 0:
-                locked.kept, locked.own = bool(fed), own
-                raise
+            return await self._taken()
+        except BaseException as error:
+            await self._end(error)
+            raise
+
+    async def __aexit__(
+        self, kind: Optional[Type[BaseException]], error: Optional[BaseException], trace: Optional[TracebackType]
+    ) -> None:
+        await self._end(error)
+
+    async def _taken(self) -> Frozen:
+        left, pause_s = self._fed, 0.001
+        while True:
+            try:
+                await self._aside(self._take)
+            except RunLocked as locked:
+                if left:
+                    await self._aside(self._runs.feed, self._run_id, left)
+                    left = {}
+                left_s = pause_s if self._ends_s is None else min(pause_s, self._ends_s - monotonic())
+                if left_s <= 0:
+                    locked.kept, locked.own = bool(self._fed), self._own
+                    raise
+            else:
+                return left
+            await asyncio.sleep(left_s)
+            pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
+
+    async def _end(self, error: Optional[BaseException]) -> None:
+        if self._lock is None:
+            return
+        if isinstance(error, GeneratorExit):  # the loop is gone, and nothing can be awaited any more
+            self._let_go(self._lock)
         else:
-            return left
-        await asyncio.sleep(left_s)
-        pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
+            await self._aside(self._let_go, self._lock)
+
+    # It is taken in one thread and let go in any other. Whether it was taken must be known also to who is cancelled.
+
+    def _take(self) -> None:
+        lock = self._runs.journals.hold(self._run_id, wait_s=0)
+        lock.__enter__()
+        self._lock = lock
+
+    def _let_go(self, lock: ContextManager[object]) -> None:
+        self._lock = None
+        lock.__exit__(None, None, None)
 
 
 class Awaited:

@@ -194,12 +194,12 @@ class Executor(Generic[TargetT, InputT]):
 
         Takes, returns and raises what `run` does.
         """
-        from polaris_dsl._async import aside_for, held  # noqa: PLC0415  asyncio takes long to load
+        from polaris_dsl._async import Held, aside_for  # noqa: PLC0415  asyncio takes long to load
 
         limit_s = self._limit(timeout_s)
         fed = self._runs.freeze(data)
         own, aside = self._is_being_run(run_id), aside_for(self._runs, self._threads.disk)
-        async with held(self._runs, run_id, fed, wait_s=0 if own else wait_s, own=own, aside=aside) as left:
+        async with Held(self._runs, run_id, fed, wait_s=0 if own else wait_s, own=own, aside=aside) as left:
             with self._being_run(run_id), self._in_this_thread(run_id):
                 return cast("Run[TargetT]", await self._turns.arun(run_id, left, timeout_s=limit_s, aside=aside))
 

@@ -337,8 +337,8 @@ OF_ASYNC_RUNS: List[Tuple[Mutant, str]] = [
         (
             "a lock that is taken while its call is cancelled is kept",
             "_async.py",
-            "        if lock.held:\n",
-            "        if own:\n",
+            "        if self._lock is None:\n",
+            "        if error is not None:\n",
         ),
         CANCELLED,
     ),
