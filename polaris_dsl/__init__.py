@@ -51,8 +51,9 @@ __getattr__, __dir__ = _lazy.exports(
     modules=["clock", "codec", "diagnostics", "errors", "hooks", "retry", "stores"],
     names={
         "_builder": ["Access", "Builder", "Context", "builder"],
-        "_executor": ["Executor", "RunSummary"],
+        "_executor": ["Executor"],
         "_run": ["Run", "Status"],
+        "_summaries": ["RunSummary"],
         "_watch": ["Late"],
         "_workflow": ["Workflow", "workflow"],
         "clock": ["Clock"],

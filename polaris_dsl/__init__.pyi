@@ -6,8 +6,9 @@ from polaris_dsl import hooks as hooks
 from polaris_dsl import retry as retry
 from polaris_dsl import stores as stores
 from polaris_dsl._builder import Access, Builder, Context, builder
-from polaris_dsl._executor import Executor, RunSummary
+from polaris_dsl._executor import Executor
 from polaris_dsl._run import Run, Status
+from polaris_dsl._summaries import RunSummary
 from polaris_dsl._watch import Late
 from polaris_dsl._workflow import Workflow, workflow
 from polaris_dsl.clock import Clock

@@ -7,8 +7,10 @@ import inspect
 import json
 import logging
 import traceback
+from concurrent.futures import CancelledError
+from contextvars import copy_context
 from datetime import datetime
-from typing import Any, Awaitable, Callable, Coroutine, Dict, List, Mapping, Optional, Sequence, Tuple, Union, cast
+from typing import Any, Callable, Coroutine, Dict, List, Mapping, Optional, Sequence, Tuple, Union, cast
 
 from polaris_dsl._builder import Context
 from polaris_dsl._graph import Place
@@ -27,9 +29,16 @@ Product = Tuple[Optional[int], object]
 Outcome = Union[Product, BuilderError]
 
 Finish = Callable[[Coroutine[Any, Any, object]], object]
-"""Runs a coroutine to its end."""
+"""Runs a coroutine to its end; what says that it was cancelled raises the `CancelledError` of `concurrent.futures`."""
 
 NOTHING: Product = (None, None)
+
+
+class Escaped(Exception):  # it carries what would end an event loop out of it
+    """A coroutine raised `KeyboardInterrupt` or `SystemExit`."""
+
+    def __init__(self, error: BaseException) -> None:
+        self.error = error
 
 
 def prepare(state: State, call: int, /) -> Attempt:
@@ -59,30 +68,64 @@ def perform(
 async def aperform(plan: Plan, attempt: Attempt, /, *, run_id: str, deadline: Optional[datetime] = None) -> Outcome:
     """Do the same with an async builder, in the running loop."""
     number = attempt[0]
-    call = plan.calls[number]
+    positional, keyword = _arguments(plan, attempt, run_id=run_id, deadline=deadline)
+    coroutine = cast("Coroutine[Any, Any, object]", plan.calls[number].function(*positional, **keyword))
+    return await _awaited(plan, number, coroutine, run_id=run_id)
+
+
+async def _awaited(plan: Plan, number: int, coroutine: Coroutine[Any, Any, object], *, run_id: str) -> Outcome:
     try:
-        positional, keyword = _arguments(plan, attempt, run_id=run_id, deadline=deadline)
-        value = await cast("Awaitable[object]", call.function(*positional, **keyword))
+        value = await coroutine
     except Exception as error:  # noqa: BLE001  as above
-        return failure(call, error, run_id=run_id)
+        return failure(plan.calls[number], error, run_id=run_id)
+    except (KeyboardInterrupt, SystemExit) as error:
+        raise Escaped(error) from None
     return judged(plan, number, value, run_id=run_id)
 
 
 def odd(plan: Plan, number: int, value: object, /, *, run_id: str, finish: Finish) -> Outcome:
     """Judge what is not simply a declared product: a coroutine that makes one, nothing, or something undeclared."""
-    if inspect.iscoroutine(value):
-        try:
-            value = finish(value)
-        except Exception as error:  # noqa: BLE001  as above
-            return failure(plan.calls[number], error, run_id=run_id)
-    return judged(plan, number, value, run_id=run_id)
+    if not inspect.iscoroutine(value):
+        return judged(plan, number, value, run_id=run_id)
+    try:
+        return finished(plan.calls[number], _awaited(plan, number, value, run_id=run_id), run_id=run_id, finish=finish)
+    finally:
+        never_mind(value)
+
+
+def finished(call: Call, coroutine: Coroutine[Any, Any, Outcome], /, *, run_id: str, finish: Finish) -> Outcome:
+    """Return the outcome that a coroutine comes to; in a thread that may wait for it."""
+    try:
+        return cast("Outcome", finish(coroutine))
+    except Escaped as escaped:
+        raise escaped.error from None
+    except Exception as error:  # noqa: BLE001  there is no such loop, or it says that it was cancelled
+        return failure(call, error, run_id=run_id)
+    finally:
+        never_mind(coroutine)
+
+
+def never_mind(coroutine: Coroutine[Any, Any, object], /) -> None:
+    """Close a coroutine that was never begun, which Python would warn of."""
+    if inspect.getcoroutinestate(coroutine) == inspect.CORO_CREATED:
+        coroutine.close()
 
 
 def finish_here(coroutine: Coroutine[Any, Any, object], /) -> object:
     """Return what a coroutine returns, in a loop of its own."""
     import asyncio  # noqa: PLC0415  it takes as long to load as all else here, and few need it
 
-    return asyncio.run(coroutine)
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        try:
+            return asyncio.run(coroutine)
+        except asyncio.CancelledError:
+            raise CancelledError from None
+    from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415  no thread runs two loops at once
+
+    with ThreadPoolExecutor(1) as another:
+        return another.submit(copy_context().run, finish_here, coroutine).result()
 
 
 def judged(plan: Plan, number: int, value: object, /, *, run_id: str) -> Outcome:

@@ -7,19 +7,20 @@ from concurrent.futures import Executor as Pool
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import datetime
+from threading import get_ident
 from types import TracebackType
-from typing import FrozenSet, Generic, Iterator, List, Optional, Sequence, Tuple, Type, TypeVar, Union, cast
+from typing import Dict, FrozenSet, Generic, Iterator, List, Optional, Sequence, Tuple, Type, TypeVar, Union, cast
 
-import attrs
 from typing_extensions import Self, final
 
 from polaris_dsl._bodies import bodies_for
 from polaris_dsl._express import Express, in_order
 from polaris_dsl._hooked import hooked
 from polaris_dsl._options import MOST_ROUNDS, check_count, seconds
-from polaris_dsl._run import Run, Status, run_of, status_of, wake_at
+from polaris_dsl._run import Run, run_of, wake_at
 from polaris_dsl._runs import Frozen, Runs
 from polaris_dsl._settle import number_of, settled
+from polaris_dsl._summaries import RunSummary, summaries
 from polaris_dsl._threads import Threads
 from polaris_dsl._turns import Turns
 from polaris_dsl._watch import Late, Watch
@@ -27,29 +28,14 @@ from polaris_dsl._workflow import AnyBuilder, Workflow
 from polaris_dsl.clock import Clock, checked_clock
 from polaris_dsl.errors import BuilderError, DefinitionError, PolarisError, RunLocked, StoreError, UnknownRun
 from polaris_dsl.hooks import Hook
-from polaris_dsl.stores import Line, MemoryStore, Rested, Store
+from polaris_dsl.stores import MemoryStore, Store
 from polaris_dsl.stores._hold import let_go
-from polaris_dsl.stores._lines import moment
 
 TargetT = TypeVar("TargetT")
 InputT = TypeVar("InputT")
 
 _BEING_RUN: ContextVar[FrozenSet[Tuple[int, str]]] = ContextVar("polaris_being_run", default=frozenset())
 """The runs in whose builders this is called: executors, by `id`, and run ids."""
-
-
-@final
-@attrs.frozen
-class RunSummary:
-    """One line of a listing: the run id, where the run stands, and when it was last written to (aware, in UTC).
-
-    `wake_at` is when the first builder may be called again that raised `RetryAt`; None if none did.
-    """
-
-    id: str
-    status: Status
-    updated_at: datetime
-    wake_at: Optional[datetime] = None
 
 
 @final
@@ -126,6 +112,7 @@ class Executor(Generic[TargetT, InputT]):
         self._threads = Threads(pool, max_workers=max_workers, name=f"polaris-{workflow.name}")
         self._watch = Watch()
         self._clock = checked_clock(clock)
+        self._awaited_in: Dict[str, int] = {}
         straight = (max_workers == 1 or in_order(plan)) and not store.encoded and told is None
         self._turns = Turns(
             runs=self._runs,
@@ -176,7 +163,7 @@ class Executor(Generic[TargetT, InputT]):
             return self._turn(run_id, fed, wait_s=0, limit_s=limit_s)
         except RunLocked:
             left = self._runs.feed(run_id, fed) if fed else {}
-        own = self._is_being_run(run_id)
+        own = self._is_being_run(run_id) or self._would_block(run_id)
         try:
             return self._turn(run_id, left, wait_s=0 if own else wait_s, limit_s=limit_s)
         except RunLocked as locked:
@@ -194,14 +181,14 @@ class Executor(Generic[TargetT, InputT]):
 
         Takes, returns and raises what `run` does.
         """
-        from polaris_dsl._async import held  # noqa: PLC0415  asyncio takes long to load
+        from polaris_dsl._async import Held, aside_for  # noqa: PLC0415  asyncio takes long to load
 
         limit_s = self._limit(timeout_s)
         fed = self._runs.freeze(data)
-        own = self._is_being_run(run_id)
-        async with held(self._runs, run_id, fed, wait_s=0 if own else wait_s, own=own) as left:
-            with self._being_run(run_id):
-                return cast("Run[TargetT]", await self._turns.arun(run_id, left, timeout_s=limit_s))
+        own, aside = self._is_being_run(run_id), aside_for(self._runs, self._threads.disk)
+        async with Held(self._runs, run_id, fed, wait_s=0 if own else wait_s, own=own, aside=aside) as left:
+            with self._being_run(run_id), self._in_this_thread(run_id):
+                return cast("Run[TargetT]", await self._turns.arun(run_id, left, timeout_s=limit_s, aside=aside))
 
     def feed(self, run_id: str, /, *data: InputT) -> None:
         """Commit data to a run and return at once, without running anything: for webhooks that have to answer quickly.
@@ -330,10 +317,25 @@ class Executor(Generic[TargetT, InputT]):
         try:
             yield
         finally:
-            _BEING_RUN.reset(outside)
+            try:  # noqa: SIM105  runs come this way, and a context manager costs as much as all else here
+                _BEING_RUN.reset(outside)
+            except ValueError:  # a coroutine that is found without its loop is ended in any context
+                pass
 
     def _is_being_run(self, run_id: str) -> bool:
         return (id(self), run_id) in _BEING_RUN.get()
+
+    @contextmanager
+    def _in_this_thread(self, run_id: str) -> Iterator[None]:
+        self._awaited_in[run_id] = get_ident()
+        try:
+            yield
+        finally:
+            del self._awaited_in[run_id]
+
+    def _would_block(self, run_id: str) -> bool:
+        """Say whether to wait for a run is to keep the event loop waiting in which it goes on, or may go on."""
+        return self._awaited_in.get(run_id) == get_ident() or self._threads.is_in_loop()
 
     # --- looking
 
@@ -352,24 +354,7 @@ class Executor(Generic[TargetT, InputT]):
         Raises:
             StoreError: runs could not be read: this is the first such error, raised when the others were yielded.
         """
-        problem: Optional[StoreError] = None
-        for run_id, last in self._journals.runs():
-            try:
-                yield self._summary(run_id, last)
-            except UnknownRun:  # deleted in between
-                continue
-            except StoreError as error:
-                problem = problem or error
-        if problem is not None:
-            raise problem
-
-    def _summary(self, run_id: str, last: Line) -> RunSummary:
-        if isinstance(last, Rested):
-            wakes = moment(last.wake) if last.wake else None
-            return RunSummary(run_id, Status(last.status), moment(last.at), wakes)
-        # A run whose last call was killed, or that was only fed, has no status at its end: it has to be worked out.
-        state = self._runs.state(run_id)
-        return RunSummary(run_id, status_of(state), moment(last.at), wake_at(state))
+        return summaries(self._runs)
 
     def delete(self, run_id: str, /) -> None:
         """Remove a run, for good.

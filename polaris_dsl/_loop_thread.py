@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
-from concurrent.futures import CancelledError, Future, wait
-from typing import Any, Coroutine, Set
+from concurrent.futures import Future, wait
+from typing import Any, Collection, Coroutine, Set
 
 
 class LoopThread:
@@ -22,27 +22,25 @@ class LoopThread:
         self._thread = threading.Thread(target=_run, args=(self._loop,), name=name, daemon=True)
         self._thread.start()
 
-    def finish(self, coroutine: Coroutine[Any, Any, object], /) -> object:
-        """Return what a coroutine returns, or raise what it raises; if this is interrupted, it is cancelled.
+    def is_this_thread(self) -> bool:
+        """Say whether this is called in that loop."""
+        return threading.current_thread() is self._thread
+
+    def begin(self, coroutine: Coroutine[Any, Any, object], /) -> Future[object]:
+        """Begin a coroutine; who has its future may cancel it.
 
         Raises:
             RuntimeError: this was called in that loop, which would wait for itself.
         """
-        if threading.current_thread() is self._thread:
-            coroutine.close()
+        if self.is_this_thread():
             raise RuntimeError("an async builder called run(), which keeps its loop waiting: await arun() instead")
         future = asyncio.run_coroutine_threadsafe(coroutine, self._loop)
         self._going_on.add(future)
-        try:
-            return future.result()
-        except CancelledError:
-            raise asyncio.CancelledError from None
-        finally:
-            future.cancel()
-            self._going_on.discard(future)
+        future.add_done_callback(self._going_on.discard)
+        return future
 
     def close(self) -> None:
-        """Wait for what runs, cancel what else goes on in the loop, and let the thread go."""
+        """Wait for what runs, cancel what else goes on in the loop, and let the thread go. Nothing begins meanwhile."""
         wait(tuple(self._going_on))
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
@@ -52,10 +50,13 @@ def _run(loop: asyncio.AbstractEventLoop) -> None:
     asyncio.set_event_loop(loop)
     try:
         loop.run_forever()
-        left = asyncio.all_tasks(loop)
-        for future in left:
-            future.cancel()
-        loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
+        loop.run_until_complete(_cancel(asyncio.all_tasks(loop)))
         loop.run_until_complete(loop.shutdown_asyncgens())
     finally:
         loop.close()
+
+
+async def _cancel(left_behind: Collection[asyncio.Future[object]]) -> None:
+    for future in left_behind:
+        future.cancel()
+    await asyncio.gather(*left_behind, return_exceptions=True)

@@ -10,7 +10,7 @@ from typing import Callable, Generator, Iterable, Optional, Tuple, Union, cast
 
 import attrs
 
-from polaris_dsl._attempt import NOTHING, Attempt, Finish, Outcome, aperform, finish_here, key_of, perform
+from polaris_dsl._attempt import NOTHING, Attempt, Finish, Outcome, aperform, finish_here, finished, key_of, perform
 from polaris_dsl._commits import Commits, Ended
 from polaris_dsl._drafts import failed, intended, released
 from polaris_dsl._options import Options
@@ -236,7 +236,7 @@ class Making:
     def _performed(self, attempt: Attempt) -> Outcome:
         call = self._plan.calls[attempt[0]]
         if call.options.is_async:
-            return cast("Outcome", self._finish(self.aperform(attempt)))
+            return finished(call, self.aperform(attempt), run_id=self._run_id, finish=self._finish)
         limit = self._limit(call)
         go = partial(perform, self._plan, attempt, run_id=self._run_id, finish=self._finish, deadline=_deadline(limit))
         if limit is None:
@@ -263,11 +263,12 @@ class Making:
         future = asyncio.ensure_future(coroutine)
         try:
             await asyncio.wait({future}, timeout=limit.left_s)
-        finally:
-            late = not future.done()
+        except asyncio.CancelledError:
             future.cancel()
-        if not late:
+            await asyncio.wait({future}, timeout=limit.left_s)
+        if future.done():
             return future.result()
+        future.cancel()
         await asyncio.wait({future}, timeout=_TO_LET_GO_S)
         if not future.done():
             self._watch.passes(future, run_id=self._run_id, builder=call.name)

@@ -18,6 +18,7 @@ from polaris_dsl._making import Making
 from polaris_dsl._run import Run, run_of
 from polaris_dsl._runs import Frozen, Runs
 from polaris_dsl._telling import Telling
+from polaris_dsl._threads import Aside
 from polaris_dsl._watch import Watch
 from polaris_dsl._waves import Waves
 from polaris_dsl.clock import Clock
@@ -66,14 +67,14 @@ class Turns:
             ends(self._ended(making, run))
         return run
 
-    async def arun(self, run_id: str, fed: Frozen, /, *, timeout_s: Optional[float]) -> Run[object]:
-        """Do the same in the running loop."""
-        from polaris_dsl._async import AsyncExecution, Awaited, aside_for  # noqa: PLC0415  loads asyncio
+    async def arun(self, run_id: str, fed: Frozen, /, *, timeout_s: Optional[float], aside: Aside) -> Run[object]:
+        """Do the same in the running loop; `aside` does what may wait for a disk."""
+        from polaris_dsl._async import AsyncExecution, Awaited  # noqa: PLC0415  loads asyncio
 
-        aside = aside_for(self.runs)
         telling, awaited = self._telling(run_id), Awaited()
         making = await aside(self._begin, run_id, fed, telling, awaited.finish, timeout_s, None)
-        execution = AsyncExecution(making, self._waves(making, run_id), awaited, pool=self.pool(), aside=aside)
+        waves = self._waves(making, run_id)
+        execution = AsyncExecution(making, waves, awaited, run_id=run_id, pool=self.pool, aside=aside)
         with _told(telling, making, fed) as ends:
             with _with_run(making, run_id):
                 while True:

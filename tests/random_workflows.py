@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import hashlib
 import itertools
@@ -77,6 +78,7 @@ class Shape:
     defaults: Mapping[type, object] = attrs.field(factory=dict)
     """What stands in for an absent optional whose parameter has a default other than None."""
     keywords_only: bool = False
+    is_async: bool = False
 
     def taken(self, present: Values) -> Mapping[type, Optional[object]]:
         """Return what the function gets for its consumes and optionals when these data are present."""
@@ -113,7 +115,9 @@ class Shape:
         taken = ", ".join(f"{data.__name__}: {_parameter(data)}" for data in (*self.consumes, *self.optionals))
         seen = ", ".join(f"{data.__name__}: seen_{_parameter(data)}" for data in self.accesses)
         signature = ", ".join([*star, *plain, "context: Context", *late])
-        return f"def {self.name}({signature}) -> Union[{returns}]:\n    return act({{{taken}}}, {{{seen}}}, context)\n"
+        word, waits = ("async def", "    await pause()\n") if self.is_async else ("def", "")
+        body = f"{waits}    return act({{{taken}}}, {{{seen}}}, context)\n"
+        return f"{word} {self.name}({signature}) -> Union[{returns}]:\n{body}"
 
 
 def _parameter(data: type) -> str:
@@ -257,7 +261,7 @@ def real_builder(shape: Shape, watch: Watch) -> Builder[..., object]:
     namespace: Dict[str, object] = {data.__name__: data for data in (*INPUTS, *PRODUCTS)}
     namespace.update({f"default_{_parameter(data)}": shape.defaults[data] for data in shape.defaults})
     namespace.update(Access=Access, Context=Context, Optional=Optional, Union=Union, __name__="random_workflow")
-    namespace["act"] = functools.partial(watch.act, shape)
+    namespace.update(act=functools.partial(watch.act, shape), pause=functools.partial(asyncio.sleep, 0))
     code = compile(shape.source, f"<{shape.name}>", "exec", dont_inherit=True)
     exec(code, namespace)  # noqa: S102 -- the text was written just above
     return cast("Builder[..., object]", builder(cast(Callable[..., object], namespace[shape.name])))

@@ -62,6 +62,13 @@ charge was interrupted; the bank has not charged it
 on the statement: 2 charges for 2 orders
 """
 
+ASYNC_PAYMENTS = """\
+950 paid, 50 declined
+950 holds, 950 charges
+160 answers were lost, and asked for again
+N questions under way at once, at most
+"""
+
 HOOKS = """\
 ERROR run 'order-1' of shipping: complete after N s, raised HookFailed
 hook Audit raised OSError: the book is full
@@ -127,6 +134,12 @@ def test_the_cab_ride_tells_its_story_and_charges_once(tmp_path: Path) -> None:
 
 def test_hooks_watch_and_a_strict_one_stops_the_run(tmp_path: Path) -> None:
     assert re.sub(r"\d\.\d+ s", "N s", printed_by("hooks.py", tmp_path)) == HOOKS
+
+
+def test_a_thousand_payments_are_under_way_at_once_in_one_loop_and_each_is_charged_once(tmp_path: Path) -> None:
+    text = printed_by("async_payments.py", tmp_path)
+    assert re.sub(r"\d+(?= questions)", "N", text) == ASYNC_PAYMENTS
+    assert int(re.findall(r"\d+(?= questions)", text)[0]) > 50
 
 
 def test_the_checkout_reprices_until_it_is_stable(tmp_path: Path) -> None:

@@ -155,7 +155,7 @@ def test_a_builder_that_runs_its_own_run_is_told_so_at_once_and_what_it_fed_is_t
     (told,) = seen
     assert told.endswith(
         "\n  the data of this call was kept: the holder takes it up"
-        "\n  it was one of its own builders that called run(), and would wait for itself: call feed()"
+        "\n  the call would wait for itself, made by a builder of this run or in its event loop: call feed()"
     )
 
 

@@ -27,6 +27,9 @@ GROUPS = "tests/test_groups.py"
 GRAPHS = "tests/test_analyze_oracle.py"
 ROUNDS = "tests/test_loops.py"
 EFFECTS = "tests/test_effects.py -k 'not process'"
+AWAITED = "tests/test_async.py tests/test_async_confluence.py"
+CANCELLED = "tests/test_async_cancel.py"
+LOOPS_OF_THEIR_OWN = "tests/test_async_run.py"
 
 OF_A_RUN: List[Mutant] = [
     (
@@ -441,6 +444,90 @@ OF_TRANSIENT_DATA = [
     ),
 ]
 
+OF_ASYNC_RUNS: List[Tuple[Mutant, str]] = [
+    (
+        (
+            "a lock that is taken while its call is cancelled is kept",
+            "_async.py",
+            "        if self._lock is None:\n",
+            "        if error is not None:\n",
+        ),
+        CANCELLED,
+    ),
+    (
+        (
+            "who is cancelled does not wait for what is done to its end",
+            "_async.py",
+            "            cancelled = error\n",
+            "            raise error\n",
+        ),
+        CANCELLED,
+    ),
+    (
+        (
+            "async builders are not cancelled with their call",
+            "_async.py",
+            "                self._awaited.cancel()\n                continue\n",
+            "                continue\n",
+        ),
+        CANCELLED,
+    ),
+    (
+        (
+            "what comes late is begun though all is cancelled",
+            "_async.py",
+            "        self.cancelled = True\n",
+            "        pass\n",
+        ),
+        CANCELLED,
+    ),
+    (
+        (
+            "builders are begun after their call was cancelled",
+            "_async.py",
+            " if self._commits.broken is None else None",
+            "",
+        ),
+        CANCELLED,
+    ),
+    (
+        (
+            "what async builders make settles nothing",
+            "_async.py",
+            "self._wave.settle(attempt[0], finished=not isinstance(outcome, BuilderError))",
+            "pass",
+        ),
+        AWAITED,
+    ),
+    (
+        (
+            "commits take the threads of builders",
+            "_threads.py",
+            'return self._begun(f"{self._name}-disk", None)',
+            "return self.pool()",
+        ),
+        AWAITED,
+    ),
+    (
+        (
+            "the end of a loop is let into it",
+            "_attempt.py",
+            "        raise Escaped(error) from None\n",
+            "        raise\n",
+        ),
+        LOOPS_OF_THEIR_OWN,
+    ),
+    (
+        (
+            "a closed executor closes a loop in which something runs",
+            "_loop_thread.py",
+            "        wait(tuple(self._going_on))\n",
+            "",
+        ),
+        LOOPS_OF_THEIR_OWN,
+    ),
+]
+
 CASES = [
     *((mutant, RUNS) for mutant in OF_A_RUN),
     *((mutant, GRAPHS) for mutant in OF_A_GRAPH),
@@ -450,6 +537,7 @@ CASES = [
     *((mutant, STRAIGHT) for mutant in OF_STRAIGHT_CODE),
     *OF_THE_CORE,
     *((mutant, TRANSIENT) for mutant in OF_TRANSIENT_DATA),
+    *OF_ASYNC_RUNS,
 ]
 
 

@@ -381,7 +381,7 @@ def test_a_call_that_is_cancelled_while_it_waits_leaves_the_run_resumable() -> N
 
     async def cancelled(runs: Executor[Any, Order]) -> None:
         call = asyncio.ensure_future(runs.arun("1", Order(1)))
-        while not waits.is_set():  # noqa: ASYNC110  set in a loop that is not there yet
+        while not waits.is_set():
             await asyncio.sleep(0)
         call.cancel()
         with pytest.raises(asyncio.CancelledError):

@@ -80,6 +80,13 @@ Executor(payment, None, 8)  # E: call-arg
 payments.settle("order-1", undecorated, Token("1"))  # E: arg-type
 payments.settle("order-1", tokenize)  # E: call-arg
 
+
+async def awaited() -> Paid:
+    await payments.arun("order-1", Token("1"))  # E: arg-type
+    await payments.arun("order-1", Otp("1"), wait_s="1")  # E: arg-type
+    return await payments.arun("order-1")  # E: return-value
+
+
 # A run knows its types.
 run = payments.run("order-1")
 run.target.cents  # E: union-attr

@@ -142,4 +142,13 @@ with Executor(payment, store=FileStore("runs"), max_workers=8) as payments:
     assert_type(payments.settle("order-1", "pay", RETRY), Run[Paid])
     payments.delete("order-1")
 
+
+async def awaited(payments: Executor[Paid, Union[Order, Otp]]) -> Paid:
+    run = await payments.arun("order-1", Order("1"), Otp("2"), wait_s=1.5, timeout_s=30)
+    assert_type(run, Run[Paid])
+    assert_type(run.target, Optional[Paid])
+    assert_type(await Executor(either).arun("order-1"), Run[Union[Paid, Declined]])
+    return (await payments.arun("order-1")).result()
+
+
 assert_type(Executor(either, store=MemoryStore()).run("1", Otp("1")).result(), Union[Paid, Declined])

@@ -40,7 +40,8 @@ class RunLocked(StoreError):
         holder: who holds it, such as `process 4711 on host shop-3`.
         since: since when, as ISO 8601 in UTC.
         kept: whether data fed in the same call was committed; the holder takes it up.
-        own: whether it was a builder of this very run that asked, which would wait for itself.
+        own: whether the call would have waited for itself: a builder of this very run called, or `run` was called in
+            the event loop in which the run goes on.
     """
 
     def __init__(self, run_id: str, *, holder: str, since: str, kept: bool = False, own: bool = False) -> None:
@@ -52,7 +53,10 @@ class RunLocked(StoreError):
 
     def __str__(self) -> str:
         kept = "\n  the data of this call was kept: the holder takes it up" if self.kept else ""
-        own = "\n  it was one of its own builders that called run(), and would wait for itself: call feed()" * self.own
+        own = (
+            "\n  the call would wait for itself, made by a builder of this run or in its event loop: call feed()"
+            * self.own
+        )
         return f"run {self.run_id!r} is held by {self.holder} since {self.since}{kept}{own}"
 
 
