@@ -379,6 +379,7 @@ def test_show_tells_of_trials_and_of_what_waits_or_was_begun_at_most_once(shop):
     assert told[3:] == [
         "begun  <time>",
         "updated  <time>, line 10",
+        "interrupted  ship since <time>, idempotency key 01536fafce9cec498c993950e219a6fe",
         f"wakes at  {LATER}",
         "",
         "VERSION  DATA  STATE  WHEN  BY  FROM",
@@ -426,7 +427,7 @@ def test_repair_says_what_was_lost_of_every_kind(shop):
     _, out, _ = shop.polaris("repair", "order-9")
     for told in (
         "line 4: until when charge waits",
-        "line 5: that ship was about to be called, at most once",
+        "line 5: that ship was begun, which must not happen twice",
         "line 6: that ship may be called again",
     ):
         assert told in out

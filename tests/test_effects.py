@@ -417,7 +417,7 @@ def test_a_builder_that_raises_says_that_nothing_has_happened_and_is_tried_again
 
 
 def test_a_builder_that_asks_to_be_called_later_is(store: Store, bank: Bank) -> None:
-    when = datetime.now(timezone.utc) + timedelta(hours=1)
+    when = datetime.now(timezone.utc).replace(microsecond=0) + timedelta(hours=1)
     bank.before.append(raises(RetryAt(when)))
     runs = Executor(flow_of(bank.charge), store=store)
     assert runs.run(RUN, Order(500), Address("Main St")).status is Status.PAUSED
@@ -597,7 +597,7 @@ def test_a_builder_that_was_not_begun_in_time_is_not_interrupted(store: Store, b
     with pytest.raises(TimedOut) as caught:
         runs.run(RUN, Order(500), timeout_s=1e-9)
     assert (caught.value.begun, caught.value.interrupted) == (False, False)
-    assert [type(line) for line in lines_of(store, Intended, Released)] == [Intended, Released]
+    assert lines_of(store, Intended, Released) == []
     assert runs.load(RUN).status is Status.DUE
     assert runs.run(RUN, Address("Main St")).status is Status.COMPLETE
     assert len(bank.effects) == 1
