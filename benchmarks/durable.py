@@ -1,4 +1,7 @@
-"""Times durable runs against the disk: the same bytes, appended and synced commit by commit, in turns."""
+"""Times durable runs against the disk: the same bytes, appended and synced commit by commit, in turns.
+
+One thread takes turns run by run, for others may use the disk too; of several threads a turn is a whole round.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Callable, List, Sequence, Tuple
+from typing import Callable, Iterator, List, Sequence, Tuple
 
 import attrs
 from payment7 import Otp, Request, payment
@@ -75,6 +78,17 @@ def seconds(call: Callable[[int], object], numbers: Sequence[int], *, threads: i
         return (time.perf_counter() - began) / len(numbers)
 
 
+def in_turns(ours: Callable[[int], object], disk: Callable[[int], object], numbers: Sequence[int]) -> Round:
+    """Make one call of each after the other."""
+    calls, taken_s = (ours, disk), [0.0, 0.0]
+    for number in numbers:
+        for at, call in enumerate(calls):
+            began = time.perf_counter()
+            call(number)
+            taken_s[at] += time.perf_counter() - began
+    return Round(taken_s[0] / len(numbers), taken_s[1] / len(numbers))
+
+
 class Contest:
     """Durable runs and the bare writes of the same bytes, below one folder."""
 
@@ -113,23 +127,33 @@ class Contest:
         bare([(self.paused, True), *self.added], f"{self.root}/bare/{number % 256:02x}/{number:06}-resumed")
 
 
-def contest(threads: int, *, runs: int) -> List[Round]:
-    """Run and write in turns, round by round."""
+def numbers_of(rounds: int, *, runs: int) -> Iterator[Sequence[int]]:
+    return (range(number * runs, (number + 1) * runs) for number in range(rounds))
+
+
+def alone() -> List[Round]:
     with tempfile.TemporaryDirectory(dir=os.environ.get("POLARIS_DISK")) as root:
         both = Contest(root)
-        numbers = [range(number * runs, (number + 1) * runs) for number in range(ROUNDS)]
-        return [Round(seconds(both.run, n, threads=threads), seconds(both.write, n, threads=threads)) for n in numbers]
+        return [in_turns(both.run, both.write, numbers) for numbers in numbers_of(ROUNDS, runs=RUNS)]
+
+
+def threads() -> List[Round]:
+    with tempfile.TemporaryDirectory(dir=os.environ.get("POLARIS_DISK")) as root:
+        both = Contest(root)
+        rounds = numbers_of(ROUNDS, runs=4 * RUNS)
+        calls = both.run, both.write
+        return [Round(*(seconds(call, numbers, threads=THREADS) for call in calls)) for numbers in rounds]
 
 
 def resumes() -> List[Round]:
-    """Resume paused runs and rewrite their journals in turns, round by round."""
+    """Resume paused runs, against the rewriting of their journals."""
     rounds = []
     with tempfile.TemporaryDirectory(dir=os.environ.get("POLARIS_DISK")) as root:
         both = Contest(root)
-        for number in range(ROUNDS):
-            numbers = range(number * RUNS, (number + 1) * RUNS)
-            seconds(both.pause, numbers, threads=1)
-            rounds.append(Round(seconds(both.resume, numbers, threads=1), seconds(both.rewrite, numbers, threads=1)))
+        for numbers in numbers_of(ROUNDS, runs=RUNS):
+            for number in numbers:
+                both.pause(number)
+            rounds.append(in_turns(both.resume, both.rewrite, numbers))
     return rounds
 
 
@@ -147,8 +171,8 @@ def main() -> None:
     lines = [
         "| seven builders, synced | of the disk's limit | range of the rounds | beyond it, a run | runs/s |",
         "|---|---|---|---|---|",
-        row("a whole run, 1 thread", contest(1, runs=RUNS)),
-        row(f"a whole run each, {THREADS} threads", contest(THREADS, runs=4 * RUNS)),
+        row("a whole run, 1 thread", alone()),
+        row(f"a whole run each, {THREADS} threads", threads()),
         row("resuming a paused run", resumes()),
     ]
     report("durable", "\n".join(lines))

@@ -17,6 +17,8 @@ READ = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOFOLLOW", 0)
 """Without O_NONBLOCK, a pipe in the place of a journal would keep its reader waiting for ever."""
 WRITE = os.O_RDWR | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
 CHUNK = 1 << 16
+_OWNER = 0o600
+"""The mode of every file: its owner may read and write it, nobody else may do anything."""
 
 
 @attrs.frozen
@@ -165,13 +167,13 @@ class Descriptors:
             FileNotFoundError: there is none, and none was to be made; or its directory is missing.
             OSError: it cannot be opened; it is a symbolic link or a pipe, for two.
         """
-        fd = self._kept(self._disk.open(path, WRITE | os.O_CREAT if create else WRITE, 0o600))
+        fd = self._kept(self._disk.open(path, WRITE | os.O_CREAT if create else WRITE, _OWNER))
         state = self._disk.fstat(fd)
         if not stat.S_ISREG(state.st_mode):
             self.close(fd)
             raise OSError(errno.EINVAL, "is not a file")
-        if create and state.st_size == 0:  # it may be new, and the umask too strict
-            self._disk.fchmod(fd, 0o600)
+        if create and state.st_size == 0 and stat.S_IMODE(state.st_mode) != _OWNER:  # new, and the umask too strict
+            self._disk.fchmod(fd, _OWNER)
         return fd
 
     def create(self, path: str, /) -> int:
@@ -181,8 +183,8 @@ class Descriptors:
             FileExistsError: there is one already.
             OSError: it cannot be made.
         """
-        fd = self._kept(self._disk.open(path, WRITE | os.O_CREAT | os.O_EXCL, 0o600))
-        self._disk.fchmod(fd, 0o600)
+        fd = self._kept(self._disk.open(path, WRITE | os.O_CREAT | os.O_EXCL, _OWNER))
+        self._disk.fchmod(fd, _OWNER)
         return fd
 
     def close(self, fd: int, /) -> None:

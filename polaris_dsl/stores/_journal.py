@@ -15,7 +15,8 @@ FORMAT = 1
 
 _SEAL = b',"h":"0123456789abcdef"}'
 _H = slice(-18, -2)
-_quote: Callable[[str], str] = json.encoder.encode_basestring  # what an encoder calls for text, without the way to it
+quote: Callable[[str], str] = json.encoder.encode_basestring  # what an encoder calls for text, without the way to it
+"""Returns a text as JSON has it."""
 _NAMES = ("kept", "transient")
 _OPS: Mapping[type, str] = {Intended: "intended", Released: "released", Postponed: "postponed"}
 _value_at = json.JSONDecoder().raw_decode
@@ -58,7 +59,7 @@ def write(lines: Sequence[Line], /, *, behind: Tip) -> Tuple[bytes, Tip]:
     for line in lines:
         n += 1
         place = f',"part":[{n - behind.n},{parts}]' if parts > 1 else ""
-        text = f'{{"n":{n},"at":{_quote(line.at)},{_fields(line)}{place}'
+        text = f'{{"n":{n},"at":{quote(line.at)},{_fields(line)}{place}'
         # A lone surrogate (of a file name, say) has no UTF-8: it is written as the escape that JSON has for it.
         raw = text.encode("utf-8", "backslashreplace")
         h = blake2b(b"%b%b}" % (h, raw), digest_size=8).hexdigest().encode()
@@ -108,33 +109,33 @@ def _fields(line: Line) -> str:
     """Write what a line says from its `op` on; the bodies of data are taken over as they are."""
     if isinstance(line, Built):
         names = _names("kept", line.kept) + _names("transient", line.transient)
-        return f'"op":"built","by":{_quote(line.by)},"in":{{{_inputs(line.inputs)}}},"put":[{_puts(line.put)}]{names}'
+        return f'"op":"built","by":{quote(line.by)},"in":{{{_inputs(line.inputs)}}},"put":[{_puts(line.put)}]{names}'
     if isinstance(line, Fed):
         return f'"op":"feed","put":[{_puts(line.put)}]{_names("transient", line.transient)}'
     if isinstance(line, Started):
-        run, flow, graph = _quote(line.run), _quote(line.flow), _quote(line.graph)
+        run, flow, graph = quote(line.run), quote(line.flow), quote(line.graph)
         return f'"op":"run","fmt":{FORMAT},"run":{run},"flow":{flow},"graph":{graph}'
     if isinstance(line, Failed):
-        error = f'{{"type":{_quote(line.error)},"at":{_quote(line.place)}}}'
+        error = f'{{"type":{quote(line.error)},"at":{quote(line.place)}}}'
         trial = f',"try":{line.trial}' if line.trial else ""
-        return f'"op":"failed","by":{_quote(line.by)},"in":{{{_inputs(line.inputs)}}},"err":{error}{trial}'
+        return f'"op":"failed","by":{quote(line.by)},"in":{{{_inputs(line.inputs)}}},"err":{error}{trial}'
     if isinstance(line, Rested):
-        wake = f',"wake":{_quote(line.wake)}' if line.wake else ""
-        return f'"op":"rest","status":{_quote(line.status)}{wake}'
-    until = f',"until":{_quote(line.until)}' if isinstance(line, Postponed) else ""
-    return f'"op":"{_OPS[type(line)]}","by":{_quote(line.by)},"in":{{{_inputs(line.inputs)}}}{until}'
+        wake = f',"wake":{quote(line.wake)}' if line.wake else ""
+        return f'"op":"rest","status":{quote(line.status)}{wake}'
+    until = f',"until":{quote(line.until)}' if isinstance(line, Postponed) else ""
+    return f'"op":"{_OPS[type(line)]}","by":{quote(line.by)},"in":{{{_inputs(line.inputs)}}}{until}'
 
 
 def _names(key: str, names: Sequence[str]) -> str:
-    return f',"{key}":[{",".join(map(_quote, names))}]' if names else ""
+    return f',"{key}":[{",".join(map(quote, names))}]' if names else ""
 
 
 def _inputs(inputs: Mapping[str, int]) -> str:
-    return ",".join([f"{_quote(name)}:{version}" for name, version in inputs.items()])
+    return ",".join([f"{quote(name)}:{version}" for name, version in inputs.items()])
 
 
 def _puts(puts: Sequence[Put]) -> str:
-    return ",".join([f"[{_quote(put.name)},{put.body}]" for put in puts])
+    return ",".join([f"[{quote(put.name)},{put.body}]" for put in puts])
 
 
 def _line(fields: Mapping[str, Any]) -> Line:

@@ -74,10 +74,18 @@ def _begun(head: bytes) -> Optional[Tuple[str, str]]:
     return None if begun is None else (begun.run, begun.flow)
 
 
+def rested(raw: bytes, /, *, h: bytes) -> Optional[Rested]:
+    """Return the status that a line is; None: it is another line, or damaged. Takes a third of the time of `read`."""
+    said = _RESTED.fullmatch(raw)
+    if said is None or not sealed(raw, h=h):
+        return None
+    return Rested(said[1].decode(), said[2].decode(), (said[3] or b"").decode())
+
+
 def _last(raw: bytes, *, h: bytes) -> Optional[Line]:
-    rested = _RESTED.fullmatch(raw)
-    if rested is not None and sealed(raw, h=h):
-        return Rested(rested[1].decode(), rested[2].decode(), (rested[3] or b"").decode())
+    status = rested(raw, h=h)
+    if status is not None:
+        return status
     entry = read(raw, h=h)
     # Of a commit of several lines a power cut may have left the last, and not those before it.
     return None if entry is None or entry.parts > 1 else entry.line

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from sqlite3 import Connection
 from typing import List, Optional, Sequence, Tuple
 
 import attrs
 
 from polaris_dsl.errors import CorruptJournal, StoreError, UnknownRun, WrongWorkflow
-from polaris_dsl.stores._journal import Tip, link_of, read, start, write
+from polaris_dsl.stores._journal import Tip, link_of, quote, read, start, write
 from polaris_dsl.stores._lines import Line, Started
+from polaris_dsl.stores._listing import rested
 from polaris_dsl.stores._scan import Damage, Scan, scan
 
 TABLES = """
@@ -231,7 +231,11 @@ def _misplaced(lines: Sequence[Tuple[object, bytes]], *, noted: object, whole: T
 
 def _last(run: str, begun: object, before: object, last: object) -> Optional[Line]:
     """Return the last line if it is whole, follows on the one before, and the first names the run."""
-    if f',"run":{json.dumps(run, ensure_ascii=False)},'.encode("utf-8", "surrogatepass") not in _bytes(begun):
+    if f',"run":{quote(run)},'.encode("utf-8", "surrogatepass") not in _bytes(begun):
         return None
-    entry = read(_bytes(last), h=start(run).h if before is None else link_of(_bytes(before)))
+    raw, h = _bytes(last), start(run).h if before is None else link_of(_bytes(before))
+    status = rested(raw, h=h)
+    if status is not None:
+        return status
+    entry = read(raw, h=h)
     return None if entry is None or entry.part != entry.parts else entry.line

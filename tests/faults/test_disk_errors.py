@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 from pathlib import Path
-from typing import Callable, List
+from typing import Callable, Iterator, List
 
 import attrs
 import pytest
@@ -329,6 +329,15 @@ def test_what_fails_while_a_run_is_let_go_does_no_harm(journals, faults, plain):
         plain.append(RUN, 0, [STARTED])
 
 
+@pytest.fixture
+def strict_umask() -> Iterator[None]:
+    """Under which the mode of every new file has to be set."""
+    before = os.umask(0o777)
+    yield
+    os.umask(before)
+
+
+@pytest.mark.usefixtures("strict_umask")
 @pytest.mark.parametrize("name", ["fchmod", "unlink", "pwrite"])
 def test_a_lock_file_that_fails_locks_nobody_out(name, faults, plain, tmp_path):
     store = FileStore(tmp_path / "runs", _disk=faults.disk, _locks=FlockLocks)
