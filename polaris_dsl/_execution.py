@@ -40,6 +40,7 @@ class Execution:
         self._free_helpers = max_workers - 1
         self._asked = self._came = 0
         self._last_asked: Optional[Future[object]] = None
+        self._refused = False
         self._lock = making.commits.lock
         self._running: Dict[int, bool] = {}
         """The calls that are being made, and whether a helper makes them."""
@@ -156,21 +157,33 @@ class Execution:
             self._caller_waits = False
             self._ring()
             return False
+        if self._asked > self._came:
+            if self._last_asked is None or not self._last_asked.done():
+                return False
+            self._nobody_came()  # it was called off
         if not self._free_helpers:
             return False
-        if self._asked > self._came and self._last_asked is not None:
-            if not self._last_asked.done():
-                return False
-            self._asked = self._came  # it was called off
         self._free_helpers -= 1
         self._asked += 1
+        self._last_asked = None  # until the pool has answered
         return True
+
+    def _nobody_came(self) -> None:
+        self._asked -= 1
+        self._free_helpers += 1
 
     def _call_for_help(self) -> None:
         """Ask the pool for a thread; where it takes no more work, those that are there do all of it."""
+        this = self._asked  # nobody asks again before the pool has answered, or one has come
         try:
-            self._last_asked = self._pool().submit(contextvars.copy_context().run, self._help)
+            asked = self._pool().submit(contextvars.copy_context().run, self._help)
+            with self._lock:
+                if this == self._asked:
+                    self._last_asked = asked
         except Exception as error:  # noqa: BLE001  a lent pool may raise anything
             with self._lock:
-                self._asked -= 1
-            _LOGGER.warning("run %s goes on with fewer threads: %s", self._run_id, error)
+                if self._came < this == self._asked:
+                    self._nobody_came()
+            if not self._refused:
+                self._refused = True
+                _LOGGER.warning("run %s goes on with fewer threads: %s", self._run_id, error)

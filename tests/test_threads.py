@@ -263,6 +263,97 @@ def test_a_thread_that_is_refused_or_called_off_keeps_no_other_from_coming(*, ca
         assert Executor(meeting(6), max_workers=8, pool=pool).run("r", Seed(1)).target == Left(6)
 
 
+def later_meeting() -> Workflow[Any, Any]:
+    """Return two builders that are due at once, and behind them two more, which go on when both have begun."""
+    met = threading.Barrier(2)
+    first, second, third, fourth = (attrs.make_class(f"Part{at}", ["number"], frozen=True) for at in range(4))
+
+    def make(taken: Any, made: Any, act: Callable[[], object]) -> Any:
+        def function(one: Any) -> Any:
+            act()
+            return made(one.number)
+
+        function.__annotations__ = {"one": taken, "return": made}
+        return builder(name=f"make_{made.__name__}")(function)
+
+    quick, meets = (lambda: None), (lambda: met.wait(20))
+    makers = [
+        make(Seed, first, quick),
+        make(Seed, second, quick),
+        make(first, third, meets),
+        make(first, fourth, meets),
+    ]
+
+    def whole(one: Any, other: Any, more: Any) -> Left:
+        return Left(one.number)
+
+    whole.__annotations__ = {"one": second, "other": third, "more": fourth, "return": Left}
+    return workflow(target=Left, inputs=Seed, builders=[*makers, builder(whole)])
+
+
+@pytest.mark.parametrize("called_off", [False, True])
+def test_the_one_thread_that_was_refused_or_called_off_may_come_later(*, called_off: bool) -> None:
+    class Moody(ThreadPoolExecutor):
+        asked = 0
+
+        def submit(self, *args: Any, **options: Any) -> Future[Any]:
+            self.asked += 1
+            if self.asked > 1:
+                return super().submit(*args, **options)
+            if not called_off:
+                raise RuntimeError("not now")
+            nobody: Future[Any] = Future()
+            nobody.cancel()
+            return nobody
+
+    with Moody(8) as pool:
+        assert Executor(later_meeting(), max_workers=2, pool=pool).run("r", Seed(1)).target == Left(1)
+
+
+def layers(count: int, width: int) -> Workflow[Any, Any]:
+    """Return layers of builders that take a millisecond each, with one builder behind each layer."""
+    before: type = Seed
+    builders: List[Any] = []
+
+    def give(taken: Tuple[type, ...], made: Any) -> type:
+        def function(first: Any, **_: Any) -> Any:
+            time.sleep(0.001)
+            return made(first.number)
+
+        names = ["first", *(f"other{at}" for at in range(1, len(taken)))]
+        scope: Dict[str, Any] = {"act": function}
+        exec(f"def make({', '.join(names)}): return act(first)", scope)  # noqa: S102  just written
+        scope["make"].__annotations__ = {**dict(zip(names, taken)), "return": made}
+        builders.append(builder(name=f"make_{made.__name__}")(scope["make"]))
+        return cast("type", made)
+
+    for layer in range(count):
+        parts = [give((before,), attrs.make_class(f"Part{layer}_{at}", ["number"], frozen=True)) for at in range(width)]
+        before = give(tuple(parts), attrs.make_class(f"Whole{layer}", ["number"], frozen=True))
+    return workflow(target=cast("Any", before), inputs=Seed, builders=builders)
+
+
+class Slow(ThreadPoolExecutor):
+    """Takes its time before it takes what it is asked for; counts how often it was asked at once."""
+
+    asking = most = 0
+
+    def submit(self, *args: Any, **options: Any) -> Future[Any]:
+        self.asking += 1
+        self.most = max(self.most, self.asking)
+        time.sleep(0.01)
+        self.asking -= 1
+        return super().submit(*args, **options)
+
+
+def test_nobody_else_is_asked_for_while_a_pool_has_not_answered() -> None:
+    with Slow(8) as pool:
+        executor = Executor(layers(6, 8), max_workers=8, pool=pool)
+        for number in range(3):
+            assert executor.run(str(number), Seed(1)).target is not None
+    assert pool.most == 1
+
+
 def test_lines_that_come_while_a_journal_is_read_are_left_for_the_next_reading(monkeypatch: pytest.MonkeyPatch) -> None:
     lane = Lane(threading.Lock())
     begun = (Started, 0.0, "r", "pair", "0")
