@@ -195,15 +195,13 @@ class State:
             self.touched.update(self.plan.back[call])
         before = self.made[call]
         self.made[call] = slot
-        if slot is not None:
+        if slot is not None and not (intended and self._is_gone(call)):
             if kept:
                 self._keep(slot, call)
             else:
                 self._put(slot, body, value, call)
         if before is not None and before != slot:
             self._withdraw(before, call)  # last: what is made now may take the place of what would go with it
-        if intended and slot is not None:
-            self._withdraw_too(slot, call)
 
     def _ends(self, call: int) -> bool:
         """Forget what is known of a call that has not ended; say whether it was intended."""
@@ -211,11 +209,10 @@ class State:
         self.postponed.pop(call, None)
         return self.intended.pop(call, None) is not None
 
-    def _withdraw_too(self, slot: int, call: int) -> None:
-        """Remove a product if what it was made from was, while nobody knew how the call had ended."""
+    def _is_gone(self, call: int) -> bool:
+        """Say whether what a call consumed was withdrawn while nobody knew how it had ended: so is its product."""
         consumes = self.plan.calls[call].consumes
-        if not all(self.version[slot] or slot in self.gone for slot in consumes):
-            self._withdraw(slot, call)
+        return not all(self.version[slot] or slot in self.gone for slot in consumes)
 
     def _apply_built(self, call: int, line: Built) -> None:
         spec = self.plan.calls[call]
