@@ -176,7 +176,7 @@ class Execution:
         """Ask the pool for a thread; where it takes no more work, those that are there do all of it."""
         this = self._asked  # nobody asks again before the pool has answered, or one has come
         try:
-            asked = self._pool().submit(contextvars.copy_context().run, self._help)
+            asked: Future[object] = self._pool().submit(contextvars.copy_context().run, self._help)
             with self._lock:
                 if this == self._asked:
                     self._last_asked = asked
