@@ -114,8 +114,9 @@ class Execution:
                 if done is not None:
                     self._end(done, outcome)
                 if not self._has_work():
-                    self._free_helpers += helper  # under the lock that found nothing: what is due next counts on it
-                    self._ring()
+                    if helper:
+                        self._free_helpers += 1  # under the lock that found nothing: what is due next counts on it
+                        self._ring()  # not by the caller, who would wake himself again and again
                     return None
                 due = self._wave.due
                 attempt = prepare(self._state, due.popleft())

@@ -337,8 +337,8 @@ OF_THE_CORE: List[Tuple[Mutant, str]] = [
         (
             "a helper that leaves is not counted as free",
             "_execution.py",
-            "self._free_helpers += helper",
-            "self._free_helpers += 0",
+            "self._free_helpers += 1  # under",
+            "self._free_helpers += 0  # under",
         ),
         GROUPS,
     ),

@@ -205,8 +205,8 @@ class MemoryJournals:
 
     def _held_by(self, held: Held) -> None:
         # The reference lets go of the run of one who was interrupted so badly that nobody has the lock in hand any
-        # more: at any time, so without any lock; who waits finds it out. A `__del__` would be run where all is well too:
-        # Python ignores what is raised in one, and so it would swallow Ctrl-C.
+        # more: at any time, so without any lock; who waits finds it out. A `__del__` would be run where all is well,
+        # too: Python ignores what is raised in one, and so it would swallow Ctrl-C.
         run, holders = held.run, self._holders
 
         def forget(this: ReferenceType[Held]) -> None:
