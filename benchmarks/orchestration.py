@@ -76,7 +76,8 @@ SIXTEEN_THREADS = (
 )
 RIVALS = (*ONE_THREAD, *SIXTEEN_THREADS)
 
-QUOTED = {  # chain, wide, layered, payments; measured on 2026-11-23, divided by straight-line Python of that day
+QUOTED_ON = "2026-11-23"
+QUOTED = {  # chain, wide, layered, payments; divided by straight-line Python of that day
     "databuilderframework (Java 17, warm), quoted": (0.30 / 0.13, 0.22 / 0.14, 0.26 / 0.13, 0.19 / 0.14),
     "polaris (Go 1.27), quoted": (1.63 / 0.13, 2.36 / 0.14, 2.59 / 0.13, 1.79 / 0.14),
 }
@@ -163,6 +164,7 @@ def page(turns: Turns, *, rounds: int) -> str:
     threads = table("16 threads", SIXTEEN_THREADS, turns)
     pins = [line for file in sorted(HERE.glob("rivals/*.txt")) for line in file.read_text(encoding="utf-8").split()]
     told = f"Medians of {rounds} rounds (lowest to highest), Python 3.11, {', '.join(dict.fromkeys(pins))}."
+    told += f" Quoted: measured on {QUOTED_ON}, beside the straight-line Python of that day."
     return "\n".join([*alone[:2], baseline(turns), *alone[2:], *quoted, "", *threads, "", told])
 
 

@@ -114,8 +114,9 @@ class Execution:
                 if done is not None:
                     self._end(done, outcome)
                 if not self._has_work():
-                    self._free_helpers += helper  # under the lock that found nothing: what is due next counts on it
-                    self._ring()
+                    if helper:
+                        self._free_helpers += 1  # under the lock that found nothing: what is due next counts on it
+                        self._ring()  # not by the caller, who would wake himself again and again
                     return None
                 due = self._wave.due
                 attempt = prepare(self._state, due.popleft())
@@ -176,7 +177,7 @@ class Execution:
         """Ask the pool for a thread; where it takes no more work, those that are there do all of it."""
         this = self._asked  # nobody asks again before the pool has answered, or one has come
         try:
-            asked = self._pool().submit(contextvars.copy_context().run, self._help)
+            asked: Future[object] = self._pool().submit(contextvars.copy_context().run, self._help)
             with self._lock:
                 if this == self._asked:
                     self._last_asked = asked

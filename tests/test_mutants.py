@@ -203,7 +203,7 @@ OF_EFFECTS: List[Mutant] = [
     (
         "what another process intends is not looked at",
         "_making.py",
-        "unless=lambda: number in state.intended or state.finished[number] == versions,",
+        "unless=lambda: number in state.intended or state.done(number, versions),",
         "unless=None,",
     ),
     (
@@ -381,8 +381,8 @@ OF_THE_CORE: List[Tuple[Mutant, str]] = [
         (
             "a helper that leaves is not counted as free",
             "_execution.py",
-            "self._free_helpers += helper",
-            "self._free_helpers += 0",
+            "self._free_helpers += 1  # under",
+            "self._free_helpers += 0  # under",
         ),
         GROUPS,
     ),

@@ -14,6 +14,7 @@ import attrs
 import pytest
 
 from polaris_dsl import CodecError, Executor, MemoryStore, Status, Workflow, _waves, builder, workflow
+from polaris_dsl._execution import Execution
 from polaris_dsl._wave import Wave
 from polaris_dsl.stores import Built, Started, _lines, _memory
 from polaris_dsl.stores._memory import Lane
@@ -151,6 +152,26 @@ def test_ctrl_c_while_the_caller_waits_ends_what_runs_begins_nothing_and_is_rais
         assert told == ["ended"]
         loaded = executor.load("r")
         assert (loaded.status, loaded.get(Left), loaded.get(Right)) == (Status.DUE, Left(1), Right(1))
+
+
+def test_the_caller_does_not_look_again_and_again_while_it_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    looked, look = [0], Execution._has_work
+
+    def count(execution: Execution) -> bool:
+        looked[0] += 1
+        return look(execution)
+
+    def act(name: str) -> None:
+        if name in {"left", "right"}:
+            met.wait(20)
+            if not in_caller():
+                time.sleep(0.2)
+
+    monkeypatch.setattr(Execution, "_has_work", count)
+    met = threading.Barrier(2)
+    with Executor(Pair(act).flow(), max_workers=2) as executor:
+        assert executor.run("r", Seed(1)).target == After(2)
+    assert looked[0] < 50
 
 
 class Stopped(BaseException):

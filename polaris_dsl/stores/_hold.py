@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Callable, ContextManager, Optional
+from typing import Callable, ContextManager, Generator, Optional
 
 
 class Hold:
@@ -12,14 +12,16 @@ class Hold:
     where nothing is held; and nobody can keep a lock that nobody refers to.
     """
 
-    __slots__ = ("_let_go", "_take")
+    __slots__ = ("_guard", "_let_go", "_take")
 
     def __init__(self, take: Callable[[], None], let_go: Callable[[], None], /) -> None:
         """Make a lock of what takes it, and of what lets go of it: all that is left of it, however often it is done."""
         self._take = take
         self._let_go = let_go
+        self._guard = _guard(let_go)
 
     def __enter__(self) -> None:
+        next(self._guard)
         try:
             self._take()
         except BaseException:
@@ -27,16 +29,23 @@ class Hold:
             raise
 
     def __exit__(self, *_ended: object) -> None:
-        self._let_go()
+        self.let_go()
 
     def let_go(self) -> None:
         """Let go of the lock, if it is held."""
         self._let_go()
+        self._guard.close()
 
-    def __del__(self) -> None:
-        held: Optional[Callable[[], None]] = getattr(self, "_let_go", None)  # none: `__init__` was interrupted
-        if held is not None:
-            held()
+
+def _guard(let_go: Callable[[], None]) -> Generator[None, None, None]:
+    """Let go when the last reference is gone.
+
+    A `__del__` would also be run where all is well, and Python ignores what is raised in one: it would swallow Ctrl-C.
+    """
+    try:
+        yield
+    finally:
+        let_go()
 
 
 def let_go(lock: ContextManager[None], /) -> None:

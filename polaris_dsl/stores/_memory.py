@@ -9,15 +9,11 @@ import time
 from datetime import datetime, timezone
 from itertools import repeat
 from typing import ContextManager, Dict, Iterator, List, Optional, Sequence, Set, Tuple, Union, cast
+from weakref import ReferenceType, ref
 
 from polaris_dsl.errors import RunLocked, UnknownRun
 from polaris_dsl.stores._checks import check_commit, check_run_id
 from polaris_dsl.stores._lines import Draft, Line, written
-
-Holder = Tuple[str, float]
-"""Who holds a run, and since when: a thread, and seconds. It is known by its identity."""
-
-NOBODY: Holder = ("", 0.0)
 
 LONGEST_WAIT_S = 0.5
 """How long one who waits for a run lock trusts to be told: somebody who was interrupted tells nobody."""
@@ -173,7 +169,7 @@ class MemoryJournals:
         run = held.run
         with self._lock:
             if run not in self._holders:
-                held.holder = self._holders[run] = threading.current_thread().name, time.time()
+                self._held_by(held)
                 return
         self._wait_for(held, wait_s)
 
@@ -187,11 +183,11 @@ class MemoryJournals:
             with self._lock:
                 self._bells.discard(bell)
                 if run not in self._holders:
-                    held.holder = self._holders[run] = threading.current_thread().name, time.time()
+                    self._held_by(held)
                     return
                 left_s = LONGEST_WAIT_S if ends_s is None else min(ends_s - time.monotonic(), LONGEST_WAIT_S)
                 if left_s <= 0:
-                    raise _locked(run, *self._holders[run])
+                    raise _locked(run, self._holders[run])
                 self._bells.add(bell)
             bell.acquire(timeout=left_s)
 
@@ -199,17 +195,26 @@ class MemoryJournals:
         """Let the run lock go, if it is held through this, and forget a run that was never begun."""
         run = held.run
         with self._lock:
-            if self._holders.get(run) is held.holder:
+            holder = self._holders.get(run)
+            if holder is not None and holder[2]() is held:
                 del self._holders[run]
                 while self._bells:
                     self._bells.pop().release()
                 if run in self._runs and not self._runs[run]:
                     del self._runs[run]
 
-    def forget(self, held: Held, /) -> None:
-        """Let go of the run lock of somebody who is no more, at any time, so without any lock: it is found out."""
-        if self._holders.get(held.run) is held.holder:
-            self._holders.pop(held.run, None)
+    def _held_by(self, held: Held) -> None:
+        # The reference lets go of the run of one who was interrupted so badly that nobody has the lock in hand any
+        # more: at any time, so without any lock; who waits finds it out. A `__del__` would be run where all is well,
+        # too: Python ignores what is raised in one, and so it would swallow Ctrl-C.
+        run, holders = held.run, self._holders
+
+        def forget(this: ReferenceType[Held]) -> None:
+            holder = holders.get(run)
+            if holder is not None and holder[2] is this:
+                holders.pop(run, None)
+
+        holders[run] = threading.current_thread().name, time.time(), ref(held, forget)
 
     def runs(self) -> Iterator[Tuple[str, Line]]:
         """Yield every run's id with its last line, in the order in which the runs began."""
@@ -241,19 +246,14 @@ class Held:
 
     Ctrl-C may come before a line of `__exit__` has run. So who is interrupted calls `let_go` too, which does nothing
     where nothing is held; and nobody can keep a lock that nobody refers to.
-
-    Attributes:
-        run: the run.
-        holder: who holds it through this, and since when.
     """
 
-    __slots__ = ("_journals", "_wait_s", "holder", "run")
+    __slots__ = ("__weakref__", "_journals", "_wait_s", "run")
 
     def __init__(self, journals: MemoryJournals, run: str, wait_s: Optional[float]) -> None:
         self.run = run
-        self.holder = NOBODY
+        self._journals = journals
         self._wait_s = wait_s
-        self._journals = journals  # the last: `__del__` looks for it
 
     def __enter__(self) -> None:
         self._journals.take(self, self._wait_s)
@@ -265,10 +265,9 @@ class Held:
         """Let go of the lock, if it is held."""
         self._journals.let_go(self)
 
-    def __del__(self) -> None:
-        journals: Optional[MemoryJournals] = getattr(self, "_journals", None)
-        if journals is not None:
-            journals.forget(self)
+
+Holder = Tuple[str, float, "ReferenceType[Held]"]
+"""Who holds a run, and since when: a thread, seconds, and the lock in its hand."""
 
 
 def _read(kept: List[Union[Line, Draft]], begin: int, end: int) -> List[Union[Line, Draft]]:
@@ -280,7 +279,8 @@ def _read(kept: List[Union[Line, Draft]], begin: int, end: int) -> List[Union[Li
     return kept[begin:end]
 
 
-def _locked(run: str, thread: str, since_s: float) -> RunLocked:
+def _locked(run: str, by: Holder) -> RunLocked:
+    thread, since_s, _ = by
     holder = f"thread {thread} of process {os.getpid()} on host {platform.node()}"
     since = datetime.fromtimestamp(since_s, timezone.utc).isoformat(timespec="seconds").replace("+00:00", "Z")
     return RunLocked(run, holder=holder, since=since)

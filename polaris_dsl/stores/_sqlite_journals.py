@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from contextlib import contextmanager
+from functools import partial
 from typing import Dict, Iterator, Optional, Sequence, Tuple
 
 from polaris_dsl.stores._checks import check_commit, check_run_id
+from polaris_dsl.stores._hold import Hold
 from polaris_dsl.stores._journal import Tip, start
 from polaris_dsl.stores._lines import Line, Rested
 from polaris_dsl.stores._look import readable_ones
@@ -88,8 +89,7 @@ class SqliteJournals:
             self._held[key] = tip
         return news
 
-    @contextmanager
-    def hold(self, run: str, /, *, wait_s: Optional[float] = None) -> Iterator[None]:
+    def hold(self, run: str, /, *, wait_s: Optional[float] = None) -> Hold:
         """Hold the run lock, which no thread of any process can take twice.
 
         Raises:
@@ -100,19 +100,17 @@ class SqliteJournals:
             WrongWorkflow: it belongs to another workflow.
             UnsafeStore: it cannot be opened.
         """
-        at = self._address(run)
-        process = os.getpid()
-        with held(self._database.file, at, wait_s=wait_s):
+        at, key = self._address(run), (os.getpid(), run)
+
+        def look() -> None:
             with self._database.reading() as connection:
                 kept = fetch(connection, at)
             if kept is not None:
                 trusted(kept, at)
                 self._make_sure()
-            self._held[process, run] = start(run) if kept is None else kept.found.tip
-            try:
-                yield
-            finally:
-                self._held.pop((process, run), None)
+            self._held[key] = start(run) if kept is None else kept.found.tip
+
+        return held(self._database.file, at, wait_s=wait_s, then=look, before=partial(self._held.pop, key, None))
 
     def runs(self) -> Iterator[Tuple[str, Line]]:
         """Yield every run's id with the last line of its journal, in the order in which the runs began.

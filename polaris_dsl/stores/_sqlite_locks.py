@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import struct
 import time
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from hashlib import blake2b, sha256
-from typing import Callable, Iterator, Optional, Tuple
+from typing import Callable, List, Optional, Tuple
 
 from polaris_dsl.stores._disk import READ, Descriptors, Disk
+from polaris_dsl.stores._hold import Hold
 from polaris_dsl.stores._locks import (
     _APPEND,
     _FLOCK,
@@ -106,29 +107,40 @@ def _place(path: str) -> Tuple[int, int]:
 # --- holding a run ---------------------------------------------------------------------------------------------------
 
 
-@contextmanager
-def held(file: DatabaseFile, at: Address, /, *, wait_s: Optional[float]) -> Iterator[None]:
+def held(
+    file: DatabaseFile,
+    at: Address,
+    /,
+    *,
+    wait_s: Optional[float],
+    then: Callable[[], object] = tuple,
+    before: Callable[[], object] = tuple,
+) -> Hold:
     """Hold a run, waiting for it up to `wait_s` seconds (None: without limit).
+
+    `then` is done once it is held, and `before` it is let go of.
 
     Raises:
         RunLocked: another held it for all that time.
         UnsafeStore: there are no locks to be had.
     """
     name, process = _name(file, at), os.getpid()
-    with readable(file.beside):
-        fd = file.files.open(file.beside, create=True)
-        try:
-            take_run(file.locks, fd, name, run=at.run, wait_s=wait_s)
-        except BaseException:
-            file.files.close(fd)
-            raise
-    try:
-        yield
-    finally:
-        if os.getpid() == process:  # a forked child has no locks to let go of
+    opened: List[int] = []
+
+    def take() -> None:
+        with readable(file.beside):
+            opened.append(file.files.open(file.beside, create=True))
+            take_run(file.locks, opened[0], name, run=at.run, wait_s=wait_s)
+        then()
+
+    def let_go() -> None:
+        if opened and os.getpid() == process:  # a forked child has no locks to let go of
+            before()
             with suppress(OSError):  # at the latest, closing the file lets go
-                file.locks.drop_run(fd, name)
-            file.files.close(fd)
+                file.locks.drop_run(opened[0], name)
+            file.files.close_first(opened)
+
+    return Hold(take, let_go)
 
 
 def holder(file: DatabaseFile, at: Address, /) -> Optional[Holder]:
