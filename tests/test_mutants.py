@@ -282,8 +282,8 @@ OF_THE_CORE: List[Tuple[Mutant, str]] = [
         (
             "straight code says that an absent input was fed",
             "_straight.py",
-            'self._line_is(slot, "2", "    ", sure=slot in self._sure)',
-            'self._line_is(slot, "2", "    ", sure=True)',
+            'self._line_is(slot, "2", _INDENT, sure=slot in self._sure)',
+            'self._line_is(slot, "2", _INDENT, sure=True)',
         ),
         EXPRESS,
     ),
