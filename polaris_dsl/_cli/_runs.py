@@ -58,14 +58,17 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
     _several(delete, needed=True)
     delete.add_argument("--workflow", metavar="NAME", help="the workflow of the runs, where several have such ids")
     delete.add_argument("--yes", action="store_true", help="do not ask")
-    wake = add("wake", wake_runs, "resume the runs in which a builder waits for a time that has come")
-    wake.add_argument("what", metavar="MODULE:NAME", help="your workflow, or your executor, which knows its store")
-    wake.add_argument("--now", type=moment, metavar="DATE", help="resume what waits until then; default: until now")
+    _code(add("wake", wake_runs, "resume the runs in which a builder waits for a time that has come"))
 
 
 def _one(action: argparse.ArgumentParser) -> None:
     action.add_argument("run", metavar="ID", help="the run id, exactly")
     action.add_argument("--workflow", metavar="NAME", help="the workflow of the run, where several have such an id")
+
+
+def _code(action: argparse.ArgumentParser) -> None:
+    action.add_argument("what", metavar="MODULE:NAME", help="your workflow, or your executor, which knows its store")
+    action.add_argument("--now", type=moment, metavar="DATE", help="resume what waits until then; default: until now")
 
 
 def _several(action: argparse.ArgumentParser, *, needed: bool) -> None:
