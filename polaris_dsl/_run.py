@@ -154,8 +154,8 @@ def status_of(state: State, /) -> Status:
 
 def wake_at(state: State, /) -> Optional[datetime]:
     """Return when the first call may be made that asked to be made again later; None if none did."""
-    times = [until for call, (versions, until) in state.postponed.items() if state.versions(call) == versions]
-    return moment(min(times)) if times else None
+    waits = state.postponed.items()
+    return min((moment(until) for call, (versions, until) in waits if state.versions(call) == versions), default=None)
 
 
 def _missing(state: State) -> Iterator[type]:

@@ -216,7 +216,12 @@ OF_TRIALS: List[Mutant] = [
         "elif call in self._tried and self._tried[call] == self._state.versions(call):",
         "elif call in self._tried:",
     ),
-    ("a time is kept too early", "stores/_lines.py", "microseconds=-when.microsecond % 1000", "microseconds=0"),
+    (
+        "a time is kept too early",
+        "stores/_lines.py",
+        'if when.microsecond % 1000 else "milli',
+        'if not when else "milli',
+    ),
     ("a run that was deleted is woken", "_executor.py", "wakes = wake_at(self._runs.state(run_id))", "wakes = now"),
     (
         "a strict hook does not end the trials",
