@@ -583,8 +583,9 @@ def test_a_complete_run_may_have_a_builder_that_waits(clock: VirtualClock, store
     assert (woken.status, woken[Paid], woken.wake_at) == (Status.COMPLETE, Paid(5), None)
 
 
-def test_the_first_of_several_times_counts(clock: VirtualClock) -> None:
-    late, soon = waiting_until(NOON + 2 * MINUTE), waiting_until(NOON + MINUTE)
+@pytest.mark.parametrize("later", [MINUTE, timedelta(microseconds=1)], ids=str)
+def test_the_first_of_several_times_counts(clock: VirtualClock, later: timedelta) -> None:
+    late, soon = waiting_until(NOON + MINUTE + later), waiting_until(NOON + MINUTE)
 
     def quote(order: Order, context: Context) -> Quote:
         return Quote(soon.charge(order, context).cents)
@@ -598,7 +599,7 @@ def test_the_first_of_several_times_counts(clock: VirtualClock) -> None:
     runs = Executor(flow, clock=clock)
     assert runs.run("1", Order(5)).wake_at == NOON + MINUTE
     (run,) = runs.wake(NOON + MINUTE)
-    assert (run.wake_at, run.get(Quote), len(late.calls)) == (NOON + 2 * MINUTE, Quote(5), 1)
+    assert (run.wake_at, run.get(Quote), len(late.calls)) == (NOON + MINUTE + later, Quote(5), 1)
     clock.advance(120)
     assert [run.result() for run in runs.wake()] == [Invoice(5)]
 
