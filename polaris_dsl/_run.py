@@ -165,8 +165,8 @@ def _asleep(state: State) -> Mapping[int, Versions]:
 
 def wake_at(state: State, /) -> Optional[datetime]:
     """Return when the first call may be made that asked to be made again later; None if none did."""
-    times = [until for call, (versions, until) in state.postponed.items() if state.current(call, versions)]
-    return moment(min(times)) if times else None
+    waits = state.postponed.items()
+    return min((moment(until) for call, (versions, until) in waits if state.current(call, versions)), default=None)
 
 
 def _missing(state: State) -> Iterator[type]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from enum import Enum
-from importlib.util import find_spec
 from typing import Final, Tuple, Type, Union, cast
 
 import attrs
@@ -63,6 +62,8 @@ class Retry:
     jitter: float = 0.5
 
     def __attrs_post_init__(self) -> None:
+        from importlib.util import find_spec  # noqa: PLC0415  few programs try again
+
         if find_spec("tenacity") is None:
             raise DefinitionError("Retry needs tenacity, which is not installed: pip install 'polaris-dsl[retry]'")
         attempts, on = cast(object, self.attempts), cast("Tuple[object, ...]", self.on)

@@ -30,6 +30,8 @@ EFFECTS = "tests/test_effects.py -k 'not process'"
 AWAITED = "tests/test_async.py tests/test_async_confluence.py"
 CANCELLED = "tests/test_async_cancel.py"
 LOOPS_OF_THEIR_OWN = "tests/test_async_run.py"
+LIMITS = "tests/test_timeouts.py"
+TRIALS = "tests/test_retries.py"
 
 OF_A_RUN: List[Mutant] = [
     (
@@ -219,6 +221,52 @@ OF_EFFECTS: List[Mutant] = [
         "versions = state.versions(number)",
     ),
     ("what was settled is not withdrawn", "_state.py", " and not (intended and self._is_gone(call)):", ":"),
+]
+
+OF_TIME: List[Mutant] = [
+    (
+        "a late result is waited for and seen",
+        "_watch.py",
+        "        wait([future], timeout=limit_s)\n        if future.done():",
+        "        wait([future], timeout=100 * limit_s)\n        if wait([future]):",
+    ),
+    (
+        "a builder is begun though the time of the call is over",
+        "_making.py",
+        "if limit is not None and limit.left_s <= 0:\n            return self",
+        "if limit is not None and limit.left_s is None:\n            return self",
+    ),
+    (
+        "a builder whose time was over counts as finished",
+        "_making.py",
+        "if isinstance(error, TimedOut) and not error.begun:",
+        "if isinstance(error, TimedOut):",
+    ),
+]
+
+OF_TRIALS: List[Mutant] = [
+    ("an effect that goes on is begun once more", "_trials.py", "(once or not outcome.begun)", "(not outcome.begun)"),
+    ("an attempt that fails is not in the journal", "_making.py", "error, trial=tried)", "error, trial=0)"),
+    ("what asks to wait is called before its time", "_commits.py", "if now < moment(until):", "if now is None:"),
+    (
+        "newer data does not make due what waits",
+        "_wave.py",
+        "elif call in self._tried and self._tried[call] == self._state.versions(call):",
+        "elif call in self._tried:",
+    ),
+    (
+        "a time is kept too early",
+        "stores/_lines.py",
+        'if when.microsecond % 1000 else "milli',
+        'if not when else "milli',
+    ),
+    ("a run that was deleted is woken", "_executor.py", "wakes = wake_at(self._runs.state(run_id))", "wakes = now"),
+    (
+        "a strict hook does not end the trials",
+        "_making.py",
+        "if commits.broken is not None:  # the",
+        "if trial < 0:  # the",
+    ),
 ]
 
 OF_STRAIGHT_CODE: List[Mutant] = [
@@ -534,6 +582,8 @@ CASES = [
     *((mutant, GRAPHS) for mutant in OF_LOOPS_AND_LIMITS),
     *((mutant, ROUNDS) for mutant in OF_ROUNDS),
     *((mutant, EFFECTS) for mutant in OF_EFFECTS),
+    *((mutant, LIMITS) for mutant in OF_TIME),
+    *((mutant, TRIALS) for mutant in OF_TRIALS),
     *((mutant, STRAIGHT) for mutant in OF_STRAIGHT_CODE),
     *OF_THE_CORE,
     *((mutant, TRANSIENT) for mutant in OF_TRANSIENT_DATA),
@@ -566,7 +616,7 @@ def test_every_mutant_changes_text_that_is_there(mutant: Mutant, tests: str) -> 
 
 
 @pytest.mark.skipif(os.environ.get("POLARIS_MUTANTS") != "1", reason="slow: set POLARIS_MUTANTS=1")
-@pytest.mark.parametrize("tests", [RUNS, GRAPHS, STRAIGHT, EXPRESS, GROUPS, EFFECTS])
+@pytest.mark.parametrize("tests", [RUNS, GRAPHS, STRAIGHT, EXPRESS, GROUPS, EFFECTS, LIMITS, TRIALS])
 def test_without_a_mutation_the_properties_hold(project: Path, tests: str) -> None:
     done = properties(project, tests)
     assert done.returncode == 0, done.stdout

@@ -583,8 +583,9 @@ def test_a_complete_run_may_have_a_builder_that_waits(clock: VirtualClock, store
     assert (woken.status, woken[Paid], woken.wake_at) == (Status.COMPLETE, Paid(5), None)
 
 
-def test_the_first_of_several_times_counts(clock: VirtualClock) -> None:
-    late, soon = waiting_until(NOON + 2 * MINUTE), waiting_until(NOON + MINUTE)
+@pytest.mark.parametrize("later", [MINUTE, timedelta(microseconds=1)], ids=str)
+def test_the_first_of_several_times_counts(clock: VirtualClock, later: timedelta) -> None:
+    late, soon = waiting_until(NOON + MINUTE + later), waiting_until(NOON + MINUTE)
 
     def quote(order: Order, context: Context) -> Quote:
         return Quote(soon.charge(order, context).cents)
@@ -598,7 +599,7 @@ def test_the_first_of_several_times_counts(clock: VirtualClock) -> None:
     runs = Executor(flow, clock=clock)
     assert runs.run("1", Order(5)).wake_at == NOON + MINUTE
     (run,) = runs.wake(NOON + MINUTE)
-    assert (run.wake_at, run.get(Quote), len(late.calls)) == (NOON + 2 * MINUTE, Quote(5), 1)
+    assert (run.wake_at, run.get(Quote), len(late.calls)) == (NOON + MINUTE + later, Quote(5), 1)
     clock.advance(120)
     assert [run.result() for run in runs.wake()] == [Invoice(5)]
 
@@ -624,15 +625,24 @@ def test_a_builder_may_ask_for_it_again_and_again(clock: VirtualClock, store: An
     assert seen == [("paused", NOON + 2 * MINUTE), ("paused", NOON + 3 * MINUTE), ("complete", None)]
 
 
-def test_times_are_kept_to_the_millisecond_and_never_too_early() -> None:
+def test_times_are_kept_exactly() -> None:
     zone = timezone(timedelta(hours=5, minutes=30))
     when = datetime(2026, 3, 1, 4, 59, 59, 999_001, tzinfo=zone)
-    assert stamp_of(when) == "2026-02-28T23:30:00.000Z"
-    assert moment(stamp_of(when)) == datetime(2026, 2, 28, 23, 30, tzinfo=timezone.utc)
+    assert stamp_of(when) == "2026-02-28T23:29:59.999001Z"
     for micro in (0, 1, 999, 1000, 123_000, 123_001):
         exact = NOON + timedelta(microseconds=micro)
-        assert exact <= moment(stamp_of(exact)) < exact + timedelta(milliseconds=1)
+        assert moment(stamp_of(exact)) == exact
     assert stamp_of(datetime.min.replace(tzinfo=timezone.utc)) == "0001-01-01T00:00:00.000Z"
+    assert stamp_of(datetime.max.replace(tzinfo=timezone.utc)) == "9999-12-31T23:59:59.999999Z"
+
+
+def test_a_run_wakes_at_the_very_moment_that_it_asked_for(clock: VirtualClock, store: Any) -> None:
+    when = NOON + timedelta(microseconds=123_456)
+    runs = Executor(flow_of(waiting_until(when)), store=store, clock=clock)
+    assert runs.run("1", Order(5)).wake_at == when
+    assert [run.wake_at for run in runs.runs()] == [when]
+    assert runs.wake(when - timedelta(microseconds=1)) == ()
+    assert [run.result() for run in runs.wake(when)] == [Invoice(5)]
 
 
 @pytest.mark.parametrize("when", [datetime(2026, 1, 1), "2026-01-01", 5], ids=str)  # noqa: DTZ001  on purpose
@@ -644,7 +654,8 @@ def test_a_time_without_a_zone_is_refused(when: Any) -> None:
 
 
 def test_a_time_that_is_no_date_is_refused() -> None:
-    for when in (datetime.max.replace(tzinfo=timezone.utc), datetime.min.replace(tzinfo=timezone(timedelta(hours=1)))):
+    east, west = timezone(timedelta(hours=1)), timezone(timedelta(hours=-1))
+    for when in (datetime.max.replace(tzinfo=west), datetime.min.replace(tzinfo=east)):
         with pytest.raises(ValueError, match="RetryAt takes a datetime that is one in UTC too, not"):
             RetryAt(when)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timezone
 from typing import Mapping, Optional, Sequence, Tuple, Type, cast
 
 from typing_extensions import Protocol, Self
@@ -198,7 +198,7 @@ class RetryAt(RunError):
         if not isinstance(cast(object, when), datetime) or when.utcoffset() is None:
             raise ValueError(f"RetryAt takes a datetime with a time zone, not {when!r:.80}")
         try:
-            when.astimezone(timezone.utc) + timedelta(seconds=1)
+            when.astimezone(timezone.utc)
         except OverflowError:
             raise ValueError(f"RetryAt takes a datetime that is one in UTC too, not {when!r:.80}") from None
         self.when = when

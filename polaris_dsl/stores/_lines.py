@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timezone
 from functools import lru_cache
 from typing import Callable, Mapping, Tuple, Union, cast
 
@@ -128,9 +128,9 @@ def stamp(at_s: float, /) -> str:
 
 
 def stamp_of(when: datetime, /) -> str:
-    """Return a time as journals write it, to the next millisecond: what waits until then is never too early."""
-    up = timedelta(microseconds=-when.microsecond % 1000)
-    return (when.astimezone(timezone.utc) + up).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    """Return a time as journals write it, exactly: with microseconds only where it has some."""
+    places = "microseconds" if when.microsecond % 1000 else "milliseconds"
+    return when.astimezone(timezone.utc).isoformat(timespec=places).replace("+00:00", "Z")
 
 
 def moment(at: str, /) -> datetime:
