@@ -247,7 +247,7 @@ OF_TIME: List[Mutant] = [
 OF_TRIALS: List[Mutant] = [
     ("an effect that goes on is begun once more", "_trials.py", "(once or not outcome.begun)", "(not outcome.begun)"),
     ("an attempt that fails is not in the journal", "_making.py", "error, trial=tried)", "error, trial=0)"),
-    ("what asks to wait is called before its time", "_commits.py", "if now < moment(until):", "if now is None:"),
+    ("what asks to wait is called before its time", "_commits.py", "if now < moment(until) and", "if now is None and"),
     (
         "newer data does not make due what waits",
         "_wave.py",
