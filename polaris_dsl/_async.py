@@ -197,14 +197,15 @@ class AsyncExecution:
             while True:
                 act = story.send(await self._do(act))
         except StopIteration as end:
-            outcome: Outcome = end.value
+            outcome: Optional[Outcome] = end.value
             return outcome
 
     async def _do(self, act: Act) -> Optional[Outcome]:
         if isinstance(act, Perform):
+            if self._cancelled:
+                return None
             return await self._awaited.to_end(self._making.aperform(act.attempt))
         if isinstance(act, Sleep):
             await self._awaited.to_end(self._making.clock.async_sleep(act.seconds))
-        else:
-            await self._aside(act.function)
-        return None
+            return None
+        return await self._aside(act.function)

@@ -136,15 +136,23 @@ class Commits:
             if not ended.taken:
                 self._put_all([self._ended.popleft() for _ in range(len(self._ended))])
 
-    def note(self, draft: Draft, take_in: Callable[[], None], /) -> None:
-        """Commit a line of a call that has not ended, and take it in, under the lock."""
+    def note(
+        self, draft: Draft, take_in: Callable[[], None], /, *, unless: Optional[Callable[[], bool]] = None
+    ) -> bool:
+        """Commit a line of a call that has not ended, and take it in, under the lock.
+
+        Where others were faster and what they have committed makes this one wrong (`unless`), return False.
+        """
         with self._in_a_row:
             news = self._record.put(self.state.n, (draft,))
             while news:
                 self._take_in(news)
+                if unless is not None and unless():
+                    return False
                 news = self._record.put(self.state.n, (draft,))
             with self.lock:
                 take_in()
+        return True
 
     def rest(self, status: str, wake: str, /) -> bool:
         """Note the status at the end of a call, for listings; False if others have committed something meanwhile.

@@ -19,7 +19,7 @@ from polaris_dsl._hooked import hooked
 from polaris_dsl._options import MOST_ROUNDS, check_count, seconds
 from polaris_dsl._run import Run, Status, run_of, status_of
 from polaris_dsl._runs import Runs
-from polaris_dsl._settle import settled
+from polaris_dsl._settle import number_of, settled
 from polaris_dsl._threads import Threads
 from polaris_dsl._turns import Turns
 from polaris_dsl._watch import Late, Watch
@@ -267,15 +267,17 @@ class Executor(Generic[TargetT, InputT]):
                 `run(run_id)` calls it again.
 
         Raises:
-            NotInterrupted: it was not interrupted in this run.
-            WrongProduct: it does not declare such a result.
+            NotInterrupted: it was not interrupted in this run, or was settled already.
+            WrongProduct: it does not declare such a result; nothing was committed.
+            CodecError: the store keeps JSON, and the result cannot be turned into it; nothing was committed.
+            DefinitionError: the workflow has no such builder.
             UnknownRun: there is no such run.
             RunLocked: it is being run.
             StoreError: the store failed; see its subclasses.
         """
-        name = builder if isinstance(builder, str) else builder.name
+        number = number_of(self._runs.plan, builder)
         with self._journals.hold(run_id, wait_s=0):
-            return cast("Run[TargetT]", settled(self._runs, run_id, name, result))
+            return cast("Run[TargetT]", settled(self._runs, run_id, number, result))
 
     def late(self) -> Tuple[Late, ...]:
         """Return the builders that go on although their time is over, in the order in which it was."""

@@ -9,15 +9,15 @@ from typing import Callable, Generator, Iterable, Optional, Tuple, Union, cast
 
 import attrs
 
-from polaris_dsl._attempt import Attempt, Finish, Outcome, aperform, finish_here, key_of, perform
+from polaris_dsl._attempt import NOTHING, Attempt, Finish, Outcome, aperform, finish_here, key_of, perform
 from polaris_dsl._commits import Commits, Ended
-from polaris_dsl._drafts import failed, intended
+from polaris_dsl._drafts import failed, intended, released
+from polaris_dsl._options import Options
 from polaris_dsl._plan import Call
 from polaris_dsl._telling import Telling
 from polaris_dsl._watch import Watch
 from polaris_dsl.clock import Clock, SystemClock
-from polaris_dsl.errors import BuilderError, Interrupted, RetryAt, TimedOut
-from polaris_dsl.retry import Retry
+from polaris_dsl.errors import BuilderError, Interrupted, RetryAt, TimedOut, WrongProduct
 from polaris_dsl.stores._lines import stamp
 
 
@@ -30,9 +30,9 @@ class Perform:
 
 @attrs.frozen
 class Write:
-    """Call this, which may wait for a disk."""
+    """Call this, which may wait for a disk; it may return the outcome of a call that is not to be made."""
 
-    function: Callable[[], object]
+    function: Callable[[], Optional[Outcome]]
 
 
 @attrs.frozen
@@ -46,8 +46,11 @@ Trial = Tuple[int, float, Callable[[Outcome], object]]
 """One trial of a builder: its number from 1, how many seconds to wait before it, and what takes its outcome."""
 
 Act = Union[Perform, Write, Sleep]
-Story = Generator[Act, Optional[Outcome], Outcome]
-"""What is to be done for one call, one act after the other. Who follows it does that in a thread, or in a loop."""
+Story = Generator[Act, Optional[Outcome], Optional[Outcome]]
+"""What is to be done for one call, one act after the other. Who follows it does that in a thread, or in a loop.
+
+Who answers `Perform` with None has not called the builder, as all is to end; then the story ends with None.
+"""
 
 
 @attrs.frozen
@@ -95,7 +98,7 @@ class Making:
         self._plain = telling is None and timeout_s is None and not self._plan.heeds_options
         self.quick = quick and self._plain
 
-    def make(self, attempt: Attempt, /) -> Outcome:
+    def make(self, attempt: Attempt, /) -> Optional[Outcome]:
         """Call a builder; how that ended is committed, or, where that is quick, still to be."""
         if not self._plain:
             return self._follow(self.story(attempt))
@@ -113,22 +116,32 @@ class Making:
         if outcome is not None:
             return (yield from self._end(Ended(attempt, outcome, silent=True), trial=1, took_s=0.0))
         trial, began_s = 1, monotonic()
-        for trial, wait_s, take in _trials(call.options.retry):
+        for trial, wait_s, take in _trials(call.options):
             if outcome is not None:
                 error = cast("BuilderError", outcome)
-                draft = failed(call, attempt[1], error, trial=trial - 1)
-                yield Write(partial(commits.note, draft, partial(commits.state.failed, attempt[0])))
+                yield Write(partial(self._fail, attempt, error, trial - 1))
                 self._tell_retried(call, trial - 1, error, wait_s)
                 yield Sleep(self._at_most(wait_s))
-            if call.options.at_most_once:
-                yield Write(partial(self._intend, attempt))
-            if self._telling is not None:
-                commits.breaks(self._telling.builder_started(attempt, commits.state.finished[attempt[0]], trial=trial))
             began_s = monotonic()
-            outcome = cast("Outcome", (yield Perform(attempt)))
+            outcome = yield from self._try(attempt, trial)
+            if outcome is None:
+                return None
             take(outcome)
         ended = self._ended(attempt, cast("Outcome", outcome))
         return (yield from self._end(ended, trial=trial, took_s=monotonic() - began_s))
+
+    def _try(self, attempt: Attempt, trial: int) -> Story:
+        """Call the builder; what must not happen twice is intended before that, and nothing comes in between."""
+        commits, once = self.commits, self._plan.calls[attempt[0]].options.at_most_once
+        if self._telling is not None:
+            commits.breaks(self._telling.builder_started(attempt, commits.state.finished[attempt[0]], trial=trial))
+        barred = (yield Write(partial(self._intend, attempt))) if once else None
+        if barred is not None:
+            return barred
+        outcome = yield Perform(attempt)
+        if once and (outcome is None or (isinstance(outcome, TimedOut) and not outcome.begun)):
+            yield Write(partial(self._release, attempt))
+        return outcome
 
     def _end(self, ended: Ended, *, trial: int, took_s: float) -> Story:
         yield Write(partial(self.commits.put, ended))
@@ -151,12 +164,19 @@ class Making:
     def _ended(self, attempt: Attempt, outcome: Outcome) -> Ended:
         ended = self.commits.frozen(attempt, outcome)
         error = ended.outcome
-        if isinstance(error, TimedOut):
-            # How a call ended that goes on is not known: what must not happen twice stays intended.
-            ended.silent = not error.begun or self._plan.calls[attempt[0]].options.at_most_once
-        elif isinstance(error, BuilderError) and isinstance(error.__cause__, RetryAt):
-            ended.until = stamp(error.__cause__.when.timestamp())
+        if isinstance(error, BuilderError):
+            if isinstance(error, TimedOut) and not error.begun:
+                ended.silent = True
+            elif self._plan.calls[attempt[0]].options.at_most_once and (error is not outcome or _goes_unsaid(error)):
+                ended.silent = error.interrupted = True
+            elif isinstance(error.__cause__, RetryAt):
+                ended.until = stamp(error.__cause__.when.timestamp())
         return ended
+
+    def _fail(self, attempt: Attempt, error: BuilderError, trial: int) -> None:
+        """Commit that a trial failed that another one follows."""
+        draft = failed(self._plan.calls[attempt[0]], attempt[1], error, trial=trial)
+        self.commits.note(draft, partial(self.commits.state.failed, attempt[0]))
 
     # --- what must not happen twice
 
@@ -168,29 +188,38 @@ class Making:
         key = key_of(self._plan, call, versions, run_id=self._run_id)
         return Interrupted(builder=call.name, run_id=self._run_id, place=str(call.place), since=at, idempotency_key=key)
 
-    def _intend(self, attempt: Attempt) -> None:
+    def _intend(self, attempt: Attempt) -> Optional[Outcome]:
+        """Commit that a call is about to be made; if another process was faster, return what keeps it from being."""
         number, versions, _ = attempt
         at_s, state = time(), self.commits.state
         draft = intended(self._plan.calls[number], versions, at_s)
-        self.commits.note(draft, partial(state.intends, number, versions, stamp(at_s)))
+        noted = self.commits.note(
+            draft,
+            partial(state.intends, number, versions, stamp(at_s)),
+            unless=lambda: number in state.intended or state.finished[number] == versions,
+        )
+        return None if noted else self._interrupted(attempt) or NOTHING
+
+    def _release(self, attempt: Attempt) -> None:
+        number, versions, _ = attempt
+        self.commits.note(released(self._plan.calls[number], versions), partial(self.commits.state.releases, number))
 
     # --- in a thread
 
-    def _follow(self, story: Story) -> Outcome:
+    def _follow(self, story: Story) -> Optional[Outcome]:
         try:
             act = next(story)
             while True:
                 act = story.send(self._do(act))
         except StopIteration as end:
-            return cast("Outcome", end.value)
+            return cast("Optional[Outcome]", end.value)
 
     def _do(self, act: Act) -> Optional[Outcome]:
         if isinstance(act, Perform):
             return self._performed(act.attempt)
         if isinstance(act, Write):
-            act.function()
-        else:
-            self.clock.sleep(act.seconds)
+            return act.function()
+        self.clock.sleep(act.seconds)
         return None
 
     def _performed(self, attempt: Attempt) -> Outcome:
@@ -261,12 +290,17 @@ def _deadline(limit: Optional[Limit]) -> Optional[datetime]:
     return None if limit is None else datetime.now(timezone.utc) + timedelta(seconds=limit.left_s)
 
 
-def _trials(retry: Optional[Retry]) -> Iterable[Trial]:
-    if retry is None:
+def _goes_unsaid(error: BuilderError) -> bool:
+    """Say whether it was not the builder that raised: it goes on, or has returned something, so its effect may be."""
+    return isinstance(error, (Interrupted, TimedOut, WrongProduct))
+
+
+def _trials(options: Options) -> Iterable[Trial]:
+    if options.retry is None:
         return _ONCE
     from polaris_dsl._trials import trials  # noqa: PLC0415  few builders are tried again
 
-    return trials(retry)
+    return trials(options.retry, once=options.at_most_once)
 
 
 _ONCE: Iterable[Trial] = ((1, 0.0, lambda _: None),)

@@ -3,35 +3,51 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import Union
 
 from polaris_dsl._attempt import judged
+from polaris_dsl._builder import Builder
 from polaris_dsl._commits import Commits
 from polaris_dsl._drafts import released
+from polaris_dsl._plan import Plan
 from polaris_dsl._run import Run, run_of
 from polaris_dsl._runs import Runs
-from polaris_dsl.errors import BuilderError, CodecError, NotInterrupted, UnknownRun
+from polaris_dsl.errors import BuilderError, CodecError, DefinitionError, NotInterrupted, UnknownRun
 from polaris_dsl.retry import RETRY
 
 
-def settled(runs: Runs, run_id: str, builder: str, result: object, /) -> Run[object]:
+def number_of(plan: Plan, builder: Union[Builder[..., object], str], /) -> int:
+    """Return the number of a builder, which is given itself or by its name; raises `DefinitionError`."""
+    given: object = builder
+    if not isinstance(given, (Builder, str)):
+        raise DefinitionError(f"settle() takes a builder or its name, not a value of type {type(given).__name__}")
+    name = given if isinstance(given, str) else given.name
+    if name not in plan.numbers:
+        listed = ", ".join(call.name for call in plan.calls)
+        raise DefinitionError(f"settle(): workflow {plan.workflow} has no builder {name!r:.80}; it has {listed}")
+    return plan.numbers[name]
+
+
+def settled(runs: Runs, run_id: str, number: int, result: object, /) -> Run[object]:
     """Commit how a call of a run that is held ended, or that it may be made again; see `Executor.settle`."""
     plan = runs.plan
     record, state = runs.opened(run_id)
     if not state.n:
         raise UnknownRun(run_id, workflow=plan.workflow)
-    number = plan.numbers.get(builder, -1)
+    call = plan.calls[number]
     if number not in state.intended:
-        raise NotInterrupted(run_id=run_id, builder=builder)
-    call, (versions, _) = plan.calls[number], state.intended[number]
+        raise NotInterrupted(run_id=run_id, builder=call.name)
+    versions, _ = state.intended[number]
     commits = Commits(state, record, run_id=run_id, bodies=runs.bodies)
     if result is RETRY:
         commits.note(released(call, versions), partial(state.releases, number))
     else:
-        outcome = judged(plan, number, result, run_id=run_id)
-        ended = commits.frozen((number, versions, ()), outcome)
+        ended = commits.frozen((number, versions, ()), judged(plan, number, result, run_id=run_id))
         wrong = ended.outcome
         if isinstance(wrong, BuilderError):
-            raise wrong.__cause__ if isinstance(wrong.__cause__, CodecError) else wrong
+            wrong.interrupted = True
+            run = run_of(state, run_id=run_id, built=frozenset())
+            raise wrong.__cause__ if isinstance(wrong.__cause__, CodecError) else wrong.with_run(run, [wrong])
         commits.put(ended)
         if ended.lost is not None:
             raise ended.lost

@@ -171,6 +171,7 @@ class State:
         self.n += 1
         self.rested = None
         self.begun = True
+        settled = bool(self.intended) and call in self.intended
         self.finished[call] = versions
         if self.raised or self.intended or self.postponed:
             self._ends(call)
@@ -185,6 +186,8 @@ class State:
                 self._put(slot, body, value, call)
         if before is not None and before != slot:
             self._withdraw(before, call)  # last: what is made now may take the place of what would go with it
+        if settled and slot is not None and self._was_withdrawn(call):
+            self._withdraw(slot, call)  # what it was made from, while nobody knew how the call had ended
         if self.gone:
             self._look_at([taker for made in self.plan.calls[call].produces for taker in self.plan.takers[made]])
 
@@ -192,6 +195,9 @@ class State:
         self.raised.discard(call)
         self.intended.pop(call, None)
         self.postponed.pop(call, None)
+
+    def _was_withdrawn(self, call: int) -> bool:
+        return any(not self.version[slot] and slot not in self.gone for slot in self.plan.calls[call].consumes)
 
     def _apply_built(self, call: int, line: Built) -> None:
         spec = self.plan.calls[call]

@@ -10,8 +10,11 @@ from polaris_dsl.errors import BuilderError, RetryAt, TimedOut
 from polaris_dsl.retry import Retry
 
 
-def trials(retry: Retry, /) -> Iterator[Tuple[int, float, Callable[[Outcome], object]]]:
-    """Yield one trial after the other, until an outcome is final. Whoever makes them waits himself."""
+def trials(retry: Retry, /, *, once: bool = False) -> Iterator[Tuple[int, float, Callable[[Outcome], object]]]:
+    """Yield one trial after the other, until an outcome is final. Whoever makes them waits himself.
+
+    `once`: what was begun and goes on must not be begun once more.
+    """
     import tenacity  # noqa: PLC0415  it takes as long to load as all else here, and few need it
 
     waits: List[Union[int, float]] = []
@@ -19,7 +22,7 @@ def trials(retry: Retry, /) -> Iterator[Tuple[int, float, Callable[[Outcome], ob
     retrying = tenacity.Retrying(
         stop=tenacity.stop_after_attempt(retry.attempts),
         wait=lambda state: grows(state) * (1 - retry.jitter * random.random()),  # noqa: S311  there is nothing to guess
-        retry=lambda state: state.outcome is not None and _again(state.outcome.result(), retry),
+        retry=lambda state: state.outcome is not None and _again(state.outcome.result(), retry, once=once),
         retry_error_callback=lambda _: None,
         sleep=waits.append,
     )
@@ -28,7 +31,7 @@ def trials(retry: Retry, /) -> Iterator[Tuple[int, float, Callable[[Outcome], ob
         waits.clear()
 
 
-def _again(outcome: Outcome, retry: Retry) -> bool:
-    if not isinstance(outcome, BuilderError) or (isinstance(outcome, TimedOut) and not outcome.begun):
+def _again(outcome: Outcome, retry: Retry, *, once: bool) -> bool:
+    if not isinstance(outcome, BuilderError) or (isinstance(outcome, TimedOut) and (once or not outcome.begun)):
         return False
     return isinstance(outcome.__cause__, retry.on) and not isinstance(outcome.__cause__, RetryAt)

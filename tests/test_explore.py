@@ -6,7 +6,8 @@ import itertools
 import pickle
 import threading
 from collections import Counter
-from typing import Callable, Dict, List, Optional, Union, cast
+from functools import partial
+from typing import Callable, Dict, List, Optional, Tuple, Union, cast
 
 import attrs
 import pytest
@@ -16,6 +17,9 @@ from hypothesis import strategies as st
 from polaris_dsl import Access, Builder, Context, Workflow, builder, workflow
 from polaris_dsl.errors import CodecError, DefinitionError, UnexpectedData
 from polaris_dsl.testing import Effect, Explored, StoryFailed, explore
+from polaris_dsl.testing._explore_play import Played, Player, World
+from polaris_dsl.testing._explore_story import Crash, Story
+from polaris_dsl.testing._explore_told import Called, Died, Fed, Problem, Settled, tell
 from tests.random_workflows import Watch, random_workflows, value
 
 
@@ -481,6 +485,121 @@ def test_a_value_that_does_not_come_back_from_json_is_a_failure_of_its_builder()
     found = failed(lambda: explore(payment(hold), Request(1), Otp("1")))
     assert found.problem == "hold fails with CodecError"
     assert isinstance(found.__cause__, CodecError)
+
+
+# --- what must not happen twice --------------------------------------------------------------------------------------
+
+
+def once(act: Callable[[Done], Held], **options: bool) -> Callable[[Done], Workflow[Paid, Union[Request, Otp]]]:
+    """Return what makes a workflow whose hold is to happen at most once."""
+
+    def start(done: Done) -> Workflow[Paid, Union[Request, Otp]]:
+        @builder(**options)
+        def hold(request: Request) -> Held:
+            return act(done)
+
+        return payment(hold)
+
+    return start
+
+
+def a_story(start: Callable[[Done], Workflow[Paid, Union[Request, Otp]]], done: Done, *crashes: Crash) -> Played:
+    """Play one story with these crashes."""
+    world = World(lambda: start(done), lambda: tuple(done))
+    player = Player(start(done), lambda: world, (Request(1), Otp("1")), loose=frozenset())
+    return player.play(Story(((0, 1),), crashes))
+
+
+def told(played: Played) -> Tuple[str, ...]:
+    return tell(played.events, Problem("", None, "", "")).story[:-1]
+
+
+def holds(done: Done) -> Held:
+    done.append(("hold", None))
+    return Held("held")
+
+
+def test_an_effect_without_a_key_is_all_right_where_it_is_to_happen_at_most_once() -> None:
+    found = explored(once(holds, at_most_once=True), Request(1), Otp("1"))
+    assert (found.exhaustive, found.effects) == (True, ("hold",))
+    assert found.compared == ("Held", "Paid")
+    assert failed(lambda: explored(once(holds))).problem.startswith("hold repeats hold without a key")
+
+
+def test_newer_inputs_may_have_the_effect_anew() -> None:
+    explored(once(holds, at_most_once=True), Request(1), Request(2), Otp("1"), stories=400)
+
+
+def test_crashes_come_at_intents_and_in_settling_and_are_told() -> None:
+    done: Done = []
+    played = a_story(once(holds, at_most_once=True), done, Crash("the intent of hold", 1, kept=True))
+    assert [type(event) for event in played.events] == [Fed, Died, Fed, Settled, Fed, Called, Called]
+    assert told(played) == (
+        "feed Request and Otp",
+        "crash right after the commit of the intent of hold",
+        "start again: feed Request and Otp once more",
+        "settle hold: it may be called again",
+        "run",
+        "hold runs: hold (no key)",
+        "pay runs",
+    )
+
+
+def test_a_call_that_died_before_its_commit_is_settled_with_what_it_returned() -> None:
+    for kept in (False, True):
+        done: Done = []
+        crashes = Crash("hold", 1, kept=False), Crash("hold", 2, kept=kept)
+        played = a_story(once(holds, at_most_once=True), done, *crashes)
+        assert told(played) == (
+            "feed Request and Otp",
+            "hold runs: hold (no key)",
+            "crash before the commit of hold",
+            "start again: feed Request and Otp once more",
+            "settle hold: it has happened",
+            f"crash {'right after' if kept else 'before'} the commit of hold",
+            *([] if kept else ["start again: settle hold: it has happened"]),
+            "run",
+            "pay runs",
+        )
+        assert (len(done), played.failure) == (1, None)
+
+
+def test_a_builder_that_raises_after_its_effect_repeats_it() -> None:
+    def act(done: Done) -> Held:
+        done.append(("hold", "key"))
+        if len(done) == 1:
+            raise ConnectionError("lost")
+        return Held("held")
+
+    found = failed(lambda: explored(once(act, at_most_once=True)))
+    assert found.problem == "hold repeats hold, though it is to happen at most once"
+    assert found.story == (
+        "feed Request and Otp",
+        "hold runs: hold (key key), raises ConnectionError: lost",
+        "run",
+        "hold runs again: hold (key key), a second time",
+    )
+    assert found.advice == "let hold raise only where hold has not happened: what raises is called again"
+
+
+def test_a_builder_that_returns_what_cannot_be_settled_fails_the_story() -> None:
+    def wrong(done: Done) -> Held:
+        done.append(("hold", None))
+        return Otp("1")  # type: ignore[return-value]  # the mistake
+
+    def odd(done: Done) -> Held:
+        done.append(("hold", None))
+        return Held(1)  # type: ignore[arg-type]  # the mistake
+
+    assert failed(lambda: explored(once(wrong, at_most_once=True))).problem == "hold fails with WrongProduct"
+    assert failed(lambda: explored(once(odd, at_most_once=True))).problem == "hold fails with CodecError"
+    for start in (wrong, odd):
+        done: Done = []
+        world = World(partial(once(start, at_most_once=True), done), partial(list, done))
+        player = Player(world.start(), lambda: world, (Request(1), Otp("1")), loose=frozenset())
+        failure = player.play(Story(((0,), (1,)))).failure
+        assert failure is not None
+        assert failure.builder == "hold"
 
 
 # --- what makes no sense ---------------------------------------------------------------------------------------------

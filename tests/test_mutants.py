@@ -26,6 +26,7 @@ EXPRESS = "tests/test_express.py"
 GROUPS = "tests/test_groups.py"
 GRAPHS = "tests/test_analyze_oracle.py"
 ROUNDS = "tests/test_loops.py"
+EFFECTS = "tests/test_effects.py -k 'not process'"
 
 OF_A_RUN: List[Mutant] = [
     (
@@ -174,6 +175,47 @@ OF_ROUNDS: List[Mutant] = [
         "if due and self._round == self._most:",
         "if due and self._round > self._most:",
     ),
+]
+
+OF_EFFECTS: List[Mutant] = [
+    (
+        "a builder is called before its intent is written",
+        "_making.py",
+        "barred = (yield Write(partial(self._intend, attempt))) if once else None",
+        "barred = None",
+    ),
+    (
+        "newer inputs call again what was interrupted",
+        "_making.py",
+        "        if before is None:\n",
+        "        if before is None or before[0] != attempt[1]:\n",
+    ),
+    ("what may be going on is tried again", "_making.py", "once=options.at_most_once", "once=False"),
+    (
+        "a result that cannot be kept counts as a failure",
+        "_making.py",
+        "(error is not outcome or _goes_unsaid(error))",
+        "_goes_unsaid(error)",
+    ),
+    (
+        "what another process intends is not looked at",
+        "_making.py",
+        "unless=lambda: number in state.intended or state.finished[number] == versions,",
+        "unless=None,",
+    ),
+    (
+        "a builder that raises is interrupted",
+        "_state.py",
+        "        self.releases(call)\n        self.postponed.pop(call, None)\n",
+        "        self.passed()\n        self.postponed.pop(call, None)\n",
+    ),
+    (
+        "a result is settled for the inputs that there are by now",
+        "_settle.py",
+        "versions, _ = state.intended[number]",
+        "versions = state.versions(number)",
+    ),
+    ("what was settled is not withdrawn", "_state.py", "self._withdraw(slot, call)  # what", "pass  # what"),
 ]
 
 OF_STRAIGHT_CODE: List[Mutant] = [
@@ -380,6 +422,7 @@ CASES = [
     *((mutant, GRAPHS) for mutant in OF_A_GRAPH),
     *((mutant, GRAPHS) for mutant in OF_LOOPS_AND_LIMITS),
     *((mutant, ROUNDS) for mutant in OF_ROUNDS),
+    *((mutant, EFFECTS) for mutant in OF_EFFECTS),
     *((mutant, STRAIGHT) for mutant in OF_STRAIGHT_CODE),
     *OF_THE_CORE,
     *((mutant, TRANSIENT) for mutant in OF_TRANSIENT_DATA),
@@ -411,7 +454,7 @@ def test_every_mutant_changes_text_that_is_there(mutant: Mutant, tests: str) -> 
 
 
 @pytest.mark.skipif(os.environ.get("POLARIS_MUTANTS") != "1", reason="slow: set POLARIS_MUTANTS=1")
-@pytest.mark.parametrize("tests", [RUNS, GRAPHS, STRAIGHT, EXPRESS, GROUPS])
+@pytest.mark.parametrize("tests", [RUNS, GRAPHS, STRAIGHT, EXPRESS, GROUPS, EFFECTS])
 def test_without_a_mutation_the_properties_hold(project: Path, tests: str) -> None:
     done = properties(project, tests)
     assert done.returncode == 0, done.stdout

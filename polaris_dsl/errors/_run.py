@@ -51,6 +51,8 @@ class BuilderError(RunError):
         run: the run so far; what did not depend on the failure was built and kept. (None after unpickling, where the
             data of the run do not pickle.)
         failures: one error for each builder that failed in this call, in plan order; the first is the one raised.
+        interrupted: whether its effect may have happened, and it has `at_most_once=True`: the next call raises
+            `Interrupted`, which has to be settled.
     """
 
     run: RunSoFar
@@ -60,6 +62,7 @@ class BuilderError(RunError):
         self.run_id = run_id
         self.place = place
         self.failures: Tuple[BuilderError, ...] = (self,)
+        self.interrupted = False
 
     def _what(self) -> str:
         return f"builder {self.builder} {raised(self)}"
@@ -70,6 +73,11 @@ class BuilderError(RunError):
         return f"{self._what()}\n  in run {self.run_id!r}, at {self.place}\n  {self._then()}{also}"
 
     def _then(self) -> str:
+        if self.interrupted:
+            return (
+                "its effect may have happened, so it is not called again by itself:"
+                f" settle({self.run_id!r}, {self.builder}, what it should have returned, or RETRY)"
+            )
         return f"its inputs are kept: the next call of run({self.run_id!r}) tries it again"
 
     def with_run(self, run: RunSoFar, failures: Sequence[BuilderError], /) -> Self:
@@ -140,6 +148,7 @@ class Interrupted(BuilderError):
         super().__init__(builder=builder, run_id=run_id, place=place)
         self.since = since
         self.idempotency_key = idempotency_key
+        self.interrupted = True
 
     def _what(self) -> str:
         return (

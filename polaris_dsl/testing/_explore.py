@@ -86,6 +86,8 @@ def explore(
     - the data end the same, as far as builders without accesses made them from inputs that no builder makes;
     - a builder that is called again with the same inputs has no effect under a key that its first call did not use;
     - a builder is called again with the same inputs only if a crash, or an error of its own, came before its commit;
+    - a builder with `at_most_once=True` has an effect in one call with the same inputs, at most; where a crash
+      interrupts it, it is settled: with what it returned if it had an effect, else with `RETRY`;
     - no builder changes what it is given.
 
     Small stories are played first, all of them if `stories` allows, then larger ones drawn at random, the same ones for

@@ -49,8 +49,27 @@ class Judge:
     def problem_of(self, played: Played, /) -> Optional[Problem]:
         """Return the first thing that is wrong, or None."""
         calls = [(at, event) for at, event in enumerate(played.events) if isinstance(event, Called)]
-        found = (_misdeeds(calls), _repetitions(calls), self._excesses(calls), _failure(played), self._ends(played))
+        found = (
+            *(_misdeeds(calls), self._doubled(calls), _repetitions(calls), self._excesses(calls)),
+            *(_failure(played), self._ends(played)),
+        )
         return next(itertools.chain(*found), None)
+
+    def _doubled(self, calls: Sequence[Tuple[int, Called]]) -> Iterator[Problem]:
+        """Find effects of builders with `at_most_once=True` that several calls with the same inputs had."""
+        known: Set[Tuple[str, Tuple[int, ...], str]] = set()
+        for at, call in calls:
+            if self.plan.calls[self.plan.numbers[call.builder]].options.at_most_once:
+                for name in dict.fromkeys(name for name, _ in call.effects):
+                    effect = (call.builder, call.versions, name)
+                    if effect in known:
+                        yield Problem(
+                            f"{call.builder} repeats {name}, though it is to happen at most once",
+                            at,
+                            "a second time",
+                            f"let {call.builder} raise only where {name} has not happened: what raises is called again",
+                        )
+                    known.add(effect)
 
     def _excesses(self, calls: Sequence[Tuple[int, Called]]) -> Iterator[Problem]:
         known: Dict[str, Keys] = {}

@@ -19,10 +19,11 @@ from polaris_dsl._plan import CONTEXT, Call, Plan
 from polaris_dsl._state import FED, State
 from polaris_dsl._workflow import Workflow
 from polaris_dsl.codec import Codec, JsonCodec
-from polaris_dsl.errors import BuilderError, CodecError, DefinitionError
-from polaris_dsl.stores import Built, Failed, Line, MemoryStore, Rested, Store
+from polaris_dsl.errors import BuilderError, CodecError, DefinitionError, Interrupted
+from polaris_dsl.retry import RETRY
+from polaris_dsl.stores import Built, Failed, Intended, Line, MemoryStore, Released, Rested, Store
 from polaris_dsl.testing._explore_story import EARLY, FEED, LATE, Crash, Story
-from polaris_dsl.testing._explore_told import Called, Died, Effect, Event, Fed
+from polaris_dsl.testing._explore_told import Called, Died, Effect, Event, Fed, Settled
 
 RUN = "explored"
 MANY = 1_000_000
@@ -85,7 +86,12 @@ class Player:
         self._loose = loose
         self._codec = JsonCodec()
         stage = self._stage = _Stage()
-        calls = [attrs.evolve(call, function=partial(stage.perform, call.name)) for call in self._plan.calls]
+        calls = [  # async builders are run to their end by the stage
+            attrs.evolve(
+                call, function=partial(stage.perform, call.name), options=attrs.evolve(call.options, is_async=False)
+            )
+            for call in self._plan.calls
+        ]
         self._executor = Executor(
             attrs.evolve(workflow, plan=attrs.evolve(self._plan, calls=tuple(calls))),
             store=cast("Store", stage),  # as far as one run needs a store, or a pool
@@ -102,7 +108,7 @@ class Player:
         for feed in story.feeds:
             failure = self._call(scene, feed)
         for _ in range(TRIES):
-            if failure is not None:
+            if failure is not None and not failure.interrupted:
                 failure = self._call(scene, ())
         return Played(
             events=tuple(scene.events),
@@ -113,11 +119,24 @@ class Player:
         )
 
     def _call(self, scene: Scene, feed: Sequence[int]) -> Optional[BuilderError]:
+        """Make a call, again where it dies; what it finds interrupted is settled, and then the run goes on."""
+        while True:
+            failure = self._through(scene, partial(self._run, scene, feed))
+            interrupted = [] if failure is None else [one for one in failure.failures if isinstance(one, Interrupted)]
+            for one in interrupted:
+                refused = self._through(scene, partial(self._settle, scene, one.builder))
+                if refused is not None:
+                    return refused
+            if not interrupted:
+                return failure
+            feed = ()
+
+    def _through(self, scene: Scene, act: Callable[[bool], object]) -> Optional[BuilderError]:
+        """Do something that may die, again and again."""
         again = False
         while True:
-            scene.events.append(Fed(tuple(self._names[number] for number in feed), again))
             try:
-                self._executor.run(RUN, *(self._samples[number] for number in feed))
+                act(again)
             except Crashed:
                 scene.restart()
                 again = True
@@ -125,6 +144,21 @@ class Player:
                 return error
             else:
                 return None
+
+    def _run(self, scene: Scene, feed: Sequence[int], again: bool) -> None:  # noqa: FBT001  as all acts take it
+        scene.events.append(Fed(tuple(self._names[number] for number in feed), again))
+        self._executor.run(RUN, *(self._samples[number] for number in feed))
+
+    def _settle(self, scene: Scene, builder: str, again: bool) -> None:  # noqa: FBT001  as above
+        """Settle a call as one does who looks at what has happened outside; who died of it looks whether it is done."""
+        if self._plan.numbers[builder] not in scene.state.intended:
+            return
+        result = scene.returned.get(builder, RETRY)
+        scene.events.append(Settled(builder, result is not RETRY, again))
+        try:
+            self._executor.settle(RUN, builder, result)
+        except CodecError as error:
+            raise BuilderError(builder=builder, run_id=RUN, place="") from error
 
 
 class Scene:
@@ -137,6 +171,8 @@ class Scene:
         self.commits: List[str] = []
         self.others: Callable[[], object] = _nobody
         self.turns = 0
+        self.returned: Dict[str, object] = {}
+        """By builder: what it returned, if it had an effect, since it was last intended to be called."""
         self._story = story
         self._world = world
         self._plan = plan
@@ -194,8 +230,10 @@ class Scene:
 
     def _take_in(self, line: Line) -> None:
         self.state.apply(line)
-        if isinstance(line, (Built, Failed)):
+        if isinstance(line, (Built, Failed)) and line.by in self._uncommitted:
             self._uncommitted.remove(line.by)
+        if isinstance(line, Intended):
+            self.returned.pop(line.by, None)
         if isinstance(line, Built):
             self._origins.update((self._plan.named[put.name], self._keys[line.by]) for put in line.put)
 
@@ -227,10 +265,14 @@ class Scene:
         before = len(self._world.effects())
         raised = None
         try:
-            return self._product(builder, positional, keyword)
+            product = self._product(builder, positional, keyword)
         except Exception as error:
             raised = f"{type(error).__name__}: {error}"
             raise
+        else:
+            if len(self._world.effects()) > before:
+                self.returned[builder] = product
+            return product
         finally:
             now = self._texts(builder, positional, keyword)
             changed = tuple(name for name in given if given[name] != now[name])
@@ -315,11 +357,13 @@ class _Stage:
 
 
 def _maker_of(lines: Sequence[Line]) -> Optional[str]:
-    """Return who made what is committed; None where it is only the status at the end of a call."""
+    """Return who made what is committed; None where it is only the status at the end of a call, or what was settled."""
     first = lines[0]
     if isinstance(first, (Built, Failed)):
         return first.by
-    return None if isinstance(first, Rested) else FEED
+    if isinstance(first, Intended):
+        return f"the intent of {first.by}"
+    return None if isinstance(first, (Released, Rested)) else FEED
 
 
 def names_of(samples: Sequence[object], /) -> Tuple[str, ...]:

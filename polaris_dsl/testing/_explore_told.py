@@ -60,7 +60,16 @@ class Died:
     lost: Tuple[str, ...]
 
 
-Event = Union[Fed, Called, Died]
+@attrs.frozen
+class Settled:
+    """A builder had been interrupted, and is settled: with what it returned, where its effect had `happened`."""
+
+    builder: str
+    happened: bool
+    again: bool
+
+
+Event = Union[Fed, Called, Died, Settled]
 
 
 @attrs.frozen
@@ -125,6 +134,9 @@ def _line(event: Event) -> str:
         return f"start again: {begun} once more" if event.again else begun
     if isinstance(event, Died):
         return _died(event)
+    if isinstance(event, Settled):
+        how = "it has happened" if event.happened else "it may be called again"
+        return f"{'start again: ' * event.again}settle {event.builder}: {how}"
     parts = [f"{name} ({_key(key)})" for name, key in event.effects]
     if event.raised is not None:
         parts.append(f"raises {event.raised}")
