@@ -104,7 +104,7 @@ class Commits:
         state = self.state
         if not isinstance(outcome, BuilderError) and state.finished[number] is None and not self.failures:
             slot, value = outcome
-            if slot is not None and not state.version[slot]:  # nothing to compare it with, as for most
+            if slot is not None and not state.version[slot] and not state.aside:  # nothing to compare it with, as for most
                 draft = (built_line, time(), self._calls[number], versions, self._names[slot], value, False)
                 if not self._record.put(state.n, (draft,)):
                     state.built(number, versions, slot, value, value, False)  # noqa: FBT003  as it takes it
@@ -226,7 +226,8 @@ class Commits:
             if not ended.kept:
                 return transient_line, time(), call, versions, self._names[slot]
         else:
-            ended.kept = state.version[slot] > 0 and self._bodies.same(state.body[slot], body)
+            before = state.standing(slot)
+            ended.kept = before is not None and self._bodies.same(before, body)
         return built_line, time(), call, versions, self._names[slot], body, ended.kept
 
     def _apply(self, ended: Ended) -> None:

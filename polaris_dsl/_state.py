@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from copy import copy
-from typing import Callable, Dict, List, Mapping, Optional, Sequence, Set, Tuple, Union
+from typing import Callable, Dict, Iterator, List, Mapping, Optional, Sequence, Set, Tuple, Union
+
+import attrs
 
 from polaris_dsl._plan import Plan
 from polaris_dsl.stores import Built, Failed, Fed, Intended, Line, Postponed, Released, Rested
@@ -16,6 +18,16 @@ FED = -1
 
 UNREAD = object()
 """In place of a value that was not made from its body yet."""
+
+
+@attrs.frozen
+class Aside:
+    """What was set aside: as it was, it may be right again."""
+
+    version: int
+    body: object
+    value: object
+    maker: int
 
 
 _OF_CALLS = (Built, Failed, Intended, Released, Postponed)
@@ -33,7 +45,8 @@ class State:
     called twice, with their versions and when that was; `postponed` those that asked to be called again, with the
     versions that they were called with and not before when. `touched` are those for which something may have changed
     since they were last looked at. `rested`: the status and the wake of the last line, where a call ended with it.
-    `gone`: the transient data that were there until a call ended, with their versions.
+    `gone`: the transient data that were there until a call ended, with their versions. `aside`: what is out of date
+    until such a data is there again, by slot.
     """
 
     def __init__(self, plan: Plan, /, *, thaw: Callable[[int, object], object]) -> None:
@@ -51,6 +64,7 @@ class State:
         self.postponed: Dict[int, Tuple[Versions, str]] = {}
         self.touched: Set[int] = {call for call, spec in enumerate(plan.calls) if not spec.consumes}
         self.gone: Dict[int, int] = {}
+        self.aside: Dict[int, Aside] = {}
         self.begun = False
         self.rested: Optional[Tuple[str, str]] = None
         self._thaw = thaw
@@ -86,6 +100,12 @@ class State:
             old == new or (slot in self.gone and old in {0, self.gone[slot]})
             for slot, old, new in zip(spec.waits_for, versions, now)
         )
+
+    def standing(self, slot: int, /) -> object:
+        """Return the body of what is there, or was set aside and may come back; None if neither is."""
+        if self.version[slot] or slot not in self.aside:
+            return self.body[slot]
+        return self.aside[slot].body
 
     # --- moving on
 
@@ -179,17 +199,24 @@ class State:
             self.touched.update(self.plan.back[call])
         before = self.made[call]
         self.made[call] = slot
+        back = kept and slot in self.aside
         if slot is not None:
             if kept:
-                self._keep(slot, call)
+                self._keep(slot, call, value)
             else:
                 self._put(slot, body, value, call)
+        if self.aside:
+            self._drop(call, slot)
         if before is not None and before != slot:
             self._withdraw(before, call)  # last: what is made now may take the place of what would go with it
         if settled and slot is not None and self._was_withdrawn(call):
-            self._withdraw(slot, call)  # what it was made from, while nobody knew how the call had ended
+            # What it was made from, while nobody knew how the call had ended.
+            self._withdraw(slot, call, aside=self._was_set_aside(call))
         if self.gone:
-            self._look_at([taker for made in self.plan.calls[call].produces for taker in self.plan.takers[made]])
+            self._look_at(range(len(self.finished)) if back else self._takers_of(call))
+
+    def _takers_of(self, call: int) -> List[int]:
+        return [taker for made in self.plan.calls[call].produces for taker in self.plan.takers[made]]
 
     def _ends(self, call: int) -> None:
         self.raised.discard(call)
@@ -198,6 +225,10 @@ class State:
 
     def _was_withdrawn(self, call: int) -> bool:
         return any(not self.version[slot] and slot not in self.gone for slot in self.plan.calls[call].consumes)
+
+    def _was_set_aside(self, call: int) -> bool:
+        absent = {slot for slot in self.plan.calls[call].consumes if not self.version[slot]}
+        return absent <= self.gone.keys() | self.aside.keys()
 
     def _apply_built(self, call: int, line: Built) -> None:
         spec = self.plan.calls[call]
@@ -233,31 +264,44 @@ class State:
         self.maker[slot] = maker
         if self.gone:
             self.gone.pop(slot, None)
+        if self.aside:
+            self.aside.pop(slot, None)
         if value is UNREAD:
             self._unread.add(slot)
         elif self._unread:
             self._unread.discard(slot)
 
-    def _keep(self, slot: int, call: int) -> None:
+    def _keep(self, slot: int, call: int, value: object) -> None:
         if self.version[slot]:
             self.maker[slot] = call
+        elif slot in self.aside:
+            self._put_back(slot, attrs.evolve(self.aside[slot], value=value, maker=call))
         else:  # written when the workflow was another one: what was kept then is not there now, so it is built again
             self.finished[call] = None
 
-    def _withdraw(self, slot: int, maker: int) -> None:
-        """Remove a product that is still its maker's own, and what was built from it by consuming it."""
+    def _withdraw(self, slot: int, maker: int, *, aside: bool = False) -> None:
+        """Remove a product that is still its maker's own, and what was built from it by consuming it.
+
+        `aside`: set them aside, as they may come back.
+        """
         waiting = [(slot, maker)]
         while waiting:
             slot, maker = waiting.pop()
             if (self.version[slot] or slot in self.gone) and self.maker[slot] == maker:
+                if aside:
+                    self._set_aside(slot)
                 self.version[slot] = 0
                 self.gone.pop(slot, None)
                 self.body[slot] = self.value[slot] = None
                 self.maker[slot] = FED
                 self._unread.discard(slot)
                 self.touched.update(self.plan.takers[slot])
-                for taker in self.plan.consumers[slot]:
-                    waiting.extend((product, taker) for product in self.plan.calls[taker].produces)
+            elif not aside and slot in self.aside and self.aside[slot].maker == maker:
+                del self.aside[slot]
+            else:
+                continue
+            for taker in self.plan.consumers[slot]:
+                waiting.extend((product, taker) for product in self.plan.calls[taker].produces)
 
     # --- transient data
 
@@ -283,7 +327,7 @@ class State:
         self._look_at([taker for slot in going for taker in self.plan.consumers[slot]])
 
     def _look_at(self, takers: Sequence[int]) -> None:
-        """Withdraw what is out of date, and cannot be built again before a transient data is there that has gone.
+        """Set aside what is out of date, and cannot be built again before a transient data is there that has gone.
 
         Where builders make that data, they are to be called again, as far as nothing else is missing.
         """
@@ -308,4 +352,44 @@ class State:
         self.finished[call] = self.made[call] = None
         self.touched.add(call)
         if slot is not None and slot not in self.gone:
-            self._withdraw(slot, call)
+            self._withdraw(slot, call, aside=True)
+
+    def _set_aside(self, slot: int) -> None:
+        lasts = slot not in self.plan.transient
+        value = UNREAD if slot in self._unread else self.value[slot]
+        version = self.version[slot] or self.gone[slot]
+        self.aside[slot] = Aside(
+            version, self.body[slot] if lasts else None, value if lasts else None, self.maker[slot]
+        )
+
+    def _drop(self, call: int, made: Optional[int]) -> None:
+        """Drop what was set aside of a call that has made something else now."""
+        for slot in self.plan.calls[call].produces:
+            if slot != made and slot in self.aside:
+                self._withdraw(slot, call)
+
+    def _put_back(self, slot: int, was: Aside) -> None:
+        """Put back what is as it was when it was set aside, and what was built from that: nothing of it is new."""
+        del self.aside[slot]
+        waiting = [(slot, was)]
+        while waiting:
+            slot, was = waiting.pop()
+            self.maker[slot] = was.maker
+            if slot in self.plan.transient:
+                self.gone[slot] = was.version
+            else:
+                self.version[slot], self.body[slot], self.value[slot] = was.version, was.body, was.value
+                if was.value is UNREAD:
+                    self._unread.add(slot)
+            self.touched.update(self.plan.takers[slot])
+            waiting.extend(self._following(slot))
+
+    def _following(self, slot: int) -> Iterator[Tuple[int, Aside]]:
+        """Take what was set aside that was built from this by calls that would be made with the same now."""
+        for taker in self.plan.takers[slot]:
+            finished, made = self.finished[taker], self.made[taker]
+            if finished is not None and made is not None and self.current(taker, finished):
+                was = self.aside.get(made)
+                if was is not None and was.maker == taker:
+                    del self.aside[made]
+                    yield made, was

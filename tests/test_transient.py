@@ -371,6 +371,11 @@ class Player:
             assert all(data in right and right[data] == held[data] for data in held)
         return held
 
+    def versions(self, data: Sequence[type]) -> Sequence[int]:
+        """Return the versions of data, which tell whether something is new."""
+        state = self.executor._runs.state("1")
+        return [state.version[state.plan.slots[one]] for one in data]
+
     def right(self) -> Mapping[type, object]:
         """Return what all that was fed leads to."""
         data = naive_run(self.flow.naive, self.fed).data
@@ -398,6 +403,22 @@ def check_story(flow: RandomWorkflow, draw: st.DataObject, store: Store) -> None
 @given(random_workflows(), st.data())
 def test_what_lasts_depends_on_the_last_values_alone(flow: RandomWorkflow, draw: st.DataObject) -> None:
     check_story(flow, draw, MemoryStore())
+
+
+@STORY
+@given(random_workflows(), st.data())
+def test_what_was_set_aside_comes_back_as_it_was_and_is_nothing_new(flow: RandomWorkflow, draw: st.DataObject) -> None:
+    player = Player(flow, MemoryStore(), some_transient(flow, draw))
+    fed = {data: value(data, draw.draw(st.integers(0, 2))) for data in flow.inputs}
+    again = {data: fed[data] for data in flow.inputs if data in player.transient}
+    assume(again)
+    player.run(fed)
+    lasting = [data for data in player.run(again) if data not in flow.inputs]
+    before = player.versions(lasting)
+    for _ in range(draw.draw(st.integers(1, 2))):
+        player.run(again, unlucky=True)
+    player.run(again)
+    assert player.versions(lasting) == before
 
 
 @STORY
