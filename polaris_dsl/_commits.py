@@ -104,7 +104,7 @@ class Commits:
         state = self.state
         if not isinstance(outcome, BuilderError) and state.finished[number] is None and not self.failures:
             slot, value = outcome
-            if slot is not None and not state.version[slot] and not state.aside:  # nothing to compare it with, as for most
+            if slot is not None and not state.version[slot] and not state.aside:  # nothing to compare it with
                 draft = (built_line, time(), self._calls[number], versions, self._names[slot], value, False)
                 if not self._record.put(state.n, (draft,)):
                     state.built(number, versions, slot, value, value, False)  # noqa: FBT003  as it takes it

@@ -111,7 +111,7 @@ class Making:
 
     def story(self, attempt: Attempt, /) -> Story:
         """Yield what is to be done for one call, and return how it ended."""
-        commits, call = self.commits, self._plan.calls[attempt[0]]
+        call = self._plan.calls[attempt[0]]
         outcome: Optional[Outcome] = self._interrupted(attempt) if call.options.at_most_once else None
         if outcome is not None:
             return (yield from self._end(Ended(attempt, outcome, silent=True), trial=1, took_s=0.0))

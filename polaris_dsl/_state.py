@@ -205,14 +205,13 @@ class State:
                 self._keep(slot, call, value)
             else:
                 self._put(slot, body, value, call)
-        if self.aside:
-            self._drop(call, slot)
         if before is not None and before != slot:
             self._withdraw(before, call)  # last: what is made now may take the place of what would go with it
         if settled and slot is not None and self._was_withdrawn(call):
             # What it was made from, while nobody knew how the call had ended.
             self._withdraw(slot, call, aside=self._was_set_aside(call))
-        if self.gone:
+        if self.gone or self.aside:
+            self._drop(call, slot)
             self._look_at(range(len(self.finished)) if back else self._takers_of(call))
 
     def _takers_of(self, call: int) -> List[int]:

@@ -28,7 +28,7 @@ class SealedCard:
 
 @attrs.frozen
 class Cvv:
-    """The digits on the back of a card. Nobody may keep them: they live within one call of `run`, and no file has them."""
+    """The digits on the back of a card. Nobody may keep them, so they live within one call of `run`, and in no file."""
 
     digits: str = attrs.field(repr=False)
 
