@@ -191,10 +191,8 @@ class State:
         self.n += 1
         self.rested = None
         self.begun = True
-        settled = bool(self.intended) and call in self.intended
         self.finished[call] = versions
-        if self.raised or self.intended or self.postponed:
-            self._ends(call)
+        intended = bool(self.raised or self.intended or self.postponed) and self._ends(call)
         if self.plan.loops:
             self.touched.update(self.plan.back[call])
         before = self.made[call]
@@ -207,9 +205,8 @@ class State:
                 self._put(slot, body, value, call)
         if before is not None and before != slot:
             self._withdraw(before, call)  # last: what is made now may take the place of what would go with it
-        if settled and slot is not None and self._was_withdrawn(call):
-            # What it was made from, while nobody knew how the call had ended.
-            self._withdraw(slot, call, aside=self._was_set_aside(call))
+        if intended and slot is not None:
+            self._withdraw_too(slot, call)
         if self.gone or self.aside:
             self._drop(call, slot)
             self._look_at(range(len(self.finished)) if back else self._takers_of(call))
@@ -217,17 +214,17 @@ class State:
     def _takers_of(self, call: int) -> List[int]:
         return [taker for made in self.plan.calls[call].produces for taker in self.plan.takers[made]]
 
-    def _ends(self, call: int) -> None:
+    def _ends(self, call: int) -> bool:
+        """Forget what is known of a call that has not ended; say whether it was intended."""
         self.raised.discard(call)
-        self.intended.pop(call, None)
         self.postponed.pop(call, None)
+        return self.intended.pop(call, None) is not None
 
-    def _was_withdrawn(self, call: int) -> bool:
-        return any(not self.version[slot] and slot not in self.gone for slot in self.plan.calls[call].consumes)
-
-    def _was_set_aside(self, call: int) -> bool:
-        absent = {slot for slot in self.plan.calls[call].consumes if not self.version[slot]}
-        return absent <= self.gone.keys() | self.aside.keys()
+    def _withdraw_too(self, slot: int, call: int) -> None:
+        """Remove a product if what it was made from was, while nobody knew how the call had ended."""
+        absent = {consumed for consumed in self.plan.calls[call].consumes if not self.version[consumed]}
+        if not absent <= self.gone.keys():
+            self._withdraw(slot, call, aside=absent <= self.gone.keys() | self.aside.keys())
 
     def _apply_built(self, call: int, line: Built) -> None:
         spec = self.plan.calls[call]

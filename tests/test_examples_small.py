@@ -50,6 +50,18 @@ with more in the cart: less 15 % is 263.50
 after 10 rounds these still change: Discount
 """
 
+EFFECTS = """\
+order-1: the process was killed after the charge (exit code -9)
+order-1 is failed
+charge was interrupted; the bank has charged it
+19.90 paid (charge 1)
+order-2: the process was killed before the charge (exit code -9)
+order-2 is failed
+charge was interrupted; the bank has not charged it
+19.90 paid (charge 2)
+on the statement: 2 charges for 2 orders
+"""
+
 HOOKS = """\
 ERROR run 'order-1' of shipping: complete after N s, raised HookFailed
 hook Audit raised OSError: the book is full
@@ -89,6 +101,10 @@ def test_hooks_watch_and_a_strict_one_stops_the_run(tmp_path: Path) -> None:
 
 def test_the_checkout_reprices_until_it_is_stable(tmp_path: Path) -> None:
     assert printed_by("repricing.py", tmp_path) == REPRICING
+
+
+def test_a_charge_that_was_killed_in_the_middle_is_settled_and_happens_once(tmp_path: Path) -> None:
+    assert printed_by("effects.py", tmp_path) == EFFECTS
 
 
 def test_the_home_page_is_complete(tmp_path: Path) -> None:

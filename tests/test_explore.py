@@ -6,7 +6,6 @@ import itertools
 import pickle
 import threading
 from collections import Counter
-from functools import partial
 from typing import Callable, Dict, List, Optional, Tuple, Union, cast
 
 import attrs
@@ -18,7 +17,7 @@ from polaris_dsl import Access, Builder, Context, Workflow, builder, workflow
 from polaris_dsl.errors import CodecError, DefinitionError, UnexpectedData
 from polaris_dsl.testing import Effect, Explored, StoryFailed, explore
 from polaris_dsl.testing._explore_play import Played, Player, World
-from polaris_dsl.testing._explore_story import Crash, Story
+from polaris_dsl.testing._explore_story import Crash, Feeds, Story
 from polaris_dsl.testing._explore_told import Called, Died, Fed, Problem, Settled, tell
 from tests.random_workflows import Watch, random_workflows, value
 
@@ -490,11 +489,13 @@ def test_a_value_that_does_not_come_back_from_json_is_a_failure_of_its_builder()
 # --- what must not happen twice --------------------------------------------------------------------------------------
 
 
-def once(act: Callable[[Done], Held], **options: bool) -> Callable[[Done], Workflow[Paid, Union[Request, Otp]]]:
+def once(
+    act: Callable[[Done], Held], *, at_most_once: bool = False
+) -> Callable[[Done], Workflow[Paid, Union[Request, Otp]]]:
     """Return what makes a workflow whose hold is to happen at most once."""
 
     def start(done: Done) -> Workflow[Paid, Union[Request, Otp]]:
-        @builder(**options)
+        @builder(at_most_once=at_most_once)
         def hold(request: Request) -> Held:
             return act(done)
 
@@ -503,11 +504,17 @@ def once(act: Callable[[Done], Held], **options: bool) -> Callable[[Done], Workf
     return start
 
 
-def a_story(start: Callable[[Done], Workflow[Paid, Union[Request, Otp]]], done: Done, *crashes: Crash) -> Played:
+def a_story(
+    start: Callable[[Done], Workflow[Paid, Union[Request, Otp]]],
+    done: Done,
+    *crashes: Crash,
+    feeds: Feeds = ((0, 1),),
+) -> Played:
     """Play one story with these crashes."""
-    world = World(lambda: start(done), lambda: tuple(done))
-    player = Player(start(done), lambda: world, (Request(1), Otp("1")), loose=frozenset())
-    return player.play(Story(((0, 1),), crashes))
+    begin = cast("Callable[[Done], Workflow[object, object]]", start)
+    world = World(lambda: begin(done), lambda: tuple(done))
+    player = Player(begin(done), lambda: world, (Request(1), Otp("1")), loose=frozenset())
+    return player.play(Story(feeds, crashes))
 
 
 def told(played: Played) -> Tuple[str, ...]:
@@ -593,11 +600,8 @@ def test_a_builder_that_returns_what_cannot_be_settled_fails_the_story() -> None
 
     assert failed(lambda: explored(once(wrong, at_most_once=True))).problem == "hold fails with WrongProduct"
     assert failed(lambda: explored(once(odd, at_most_once=True))).problem == "hold fails with CodecError"
-    for start in (wrong, odd):
-        done: Done = []
-        world = World(partial(once(start, at_most_once=True), done), partial(list, done))
-        player = Player(world.start(), lambda: world, (Request(1), Otp("1")), loose=frozenset())
-        failure = player.play(Story(((0,), (1,)))).failure
+    for act in (wrong, odd):
+        failure = a_story(once(act, at_most_once=True), [], feeds=((0,), (1,))).failure
         assert failure is not None
         assert failure.builder == "hold"
 

@@ -215,7 +215,7 @@ OF_EFFECTS: List[Mutant] = [
         "versions, _ = state.intended[number]",
         "versions = state.versions(number)",
     ),
-    ("what was settled is not withdrawn", "_state.py", "self._withdraw(slot, call)  # what", "pass  # what"),
+    ("what was settled is not withdrawn", "_state.py", "self._withdraw_too(slot, call)", "pass"),
 ]
 
 OF_STRAIGHT_CODE: List[Mutant] = [

@@ -22,6 +22,7 @@ LAZY = (polaris_dsl, polaris_dsl.stores)
 
 NAMES: Dict[str, List[str]] = {
     "polaris_dsl": [
+        "RETRY",
         "Access",
         "BadRunId",
         "Builder",
@@ -44,7 +45,6 @@ NAMES: Dict[str, List[str]] = {
         "NotSettled",
         "NotWritten",
         "PolarisError",
-        "RETRY",
         "Retry",
         "RetryAt",
         "Run",

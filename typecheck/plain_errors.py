@@ -76,6 +76,10 @@ payments.run(7, Order("1"))  # E: arg-type
 payments.run(Order("1"))  # E: arg-type
 Executor(payment, None, 8)  # E: call-arg
 
+# A builder is settled, or its name, and something is said of it.
+payments.settle("order-1", undecorated, Token("1"))  # E: arg-type
+payments.settle("order-1", tokenize)  # E: call-arg
+
 # A run knows its types.
 run = payments.run("order-1")
 run.target.cents  # E: union-attr

@@ -5,6 +5,7 @@ from typing import Awaitable, NamedTuple, Optional, Tuple, Union
 from typing_extensions import assert_type
 
 from polaris_dsl import (
+    RETRY,
     Access,
     Builder,
     Context,
@@ -137,6 +138,8 @@ with Executor(payment, store=FileStore("runs"), max_workers=8) as payments:
     payments.run("order-1")
     for summary in payments.runs():
         assert_type(summary.id, str)
+    assert_type(payments.settle("order-1", pay, Paid(1)), Run[Paid])
+    assert_type(payments.settle("order-1", "pay", RETRY), Run[Paid])
     payments.delete("order-1")
 
 assert_type(Executor(either, store=MemoryStore()).run("1", Otp("1")).result(), Union[Paid, Declined])

@@ -9,6 +9,7 @@ from polaris_dsl._cli._runs_care import repair_run, verify_runs
 from polaris_dsl._cli._runs_list import list_runs
 from polaris_dsl._cli._runs_move import archive_runs, delete_runs
 from polaris_dsl._cli._runs_rows import add_filter
+from polaris_dsl._cli._runs_settle import settle_run
 from polaris_dsl._cli._runs_show import show_run
 
 _DESCRIPTION = "Look after saved runs. It needs no code of yours: all that it tells stands in the journals."
@@ -45,6 +46,7 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
     verify = add("verify", verify_runs, "read every journal whole and check its chain; --json: one object on each line")
     verify.add_argument("--workflow", metavar="NAME", help="only the runs of this workflow")
     _one(add("repair", repair_run, "cut the damaged end off a journal, keeping a copy, and say what was lost"))
+    _settled(add("settle", settle_run, "let a builder be called again that was interrupted, if nothing has happened"))
     archive = add("archive", archive_runs, "move runs into another store; --json: one object on each line")
     _several(archive, needed=False)
     add_filter(archive)
@@ -59,6 +61,17 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
 def _one(action: argparse.ArgumentParser) -> None:
     action.add_argument("run", metavar="ID", help="the run id, exactly")
     action.add_argument("--workflow", metavar="NAME", help="the workflow of the run, where several have such an id")
+
+
+def _settled(action: argparse.ArgumentParser) -> None:
+    _one(action)
+    action.add_argument("builder", metavar="BUILDER", help="the name of the builder, as `show` tells it")
+    action.add_argument(
+        "--retry",
+        action="store_true",
+        required=True,
+        help="say that nothing has happened; what has is settled in code, by Executor.settle, with the result",
+    )
 
 
 def _several(action: argparse.ArgumentParser, *, needed: bool) -> None:

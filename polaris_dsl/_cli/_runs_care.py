@@ -16,6 +16,8 @@ _KINDS = {
     "feed": "{data} that was fed",
     "built": "what {by} built: {data}",
     "failed": "that {by} failed",
+    "intended": "that {by} was begun, which must not happen twice",
+    "released": "that {by} may be called again",
     "rest": "a status",
 }
 

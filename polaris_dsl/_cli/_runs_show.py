@@ -6,9 +6,11 @@ import argparse
 import json
 from typing import Dict, Iterator, Mapping, Optional, Sequence, Tuple
 
+from polaris_dsl._attempt import idempotency_key
 from polaris_dsl._cli._runs_store import chosen, opened, store_path
 from polaris_dsl._cli._runs_story import Datum, Failure, Story, story_of
 from polaris_dsl._cli._runs_text import aligned, plain, pretty, print_table, to_json
+from polaris_dsl.stores import Intended
 from polaris_dsl.stores._locks import Holder
 
 Facts = Dict[str, object]
@@ -47,7 +49,15 @@ def _facts(story: Story, holder: Optional[Holder]) -> Facts:
         "held_by": None if holder is None else {"name": holder.name, "since": holder.since},
         "lines": story.lines,
         "silent": list(story.silent),
+        "interrupted": [
+            {"by": one.by, "since": one.at, "from": dict(one.inputs), "idempotency_key": _key(story, one)}
+            for one in story.interrupted
+        ],
     }
+
+
+def _key(story: Story, intent: Intended) -> str:
+    return idempotency_key(story.begun.flow, story.begun.run, intent.by, intent.inputs)
 
 
 def _datum(datum: Datum, *, values: bool) -> Facts:
@@ -103,6 +113,9 @@ def _head(story: Story, holder: Optional[Holder]) -> Iterator[Tuple[str, str]]:
         yield "held by", f"{holder.name} since {holder.since}"
     if story.silent:
         yield "silent", ", ".join(story.silent)
+    for one in story.interrupted:
+        since = f"{one.by} since {one.at}, idempotency key {_key(story, one)}"
+        yield "interrupted" if holder is None else "running", since
 
 
 def _row_of(datum: Datum) -> Sequence[str]:

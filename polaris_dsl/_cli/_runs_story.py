@@ -7,7 +7,7 @@ from typing import Dict, Iterator, List, Mapping, Optional, Sequence, Set, Tuple
 import attrs
 from typing_extensions import Literal
 
-from polaris_dsl.stores import Built, Failed, Fed, Line, Put, Rested, Started
+from polaris_dsl.stores import Built, Failed, Fed, Intended, Line, Postponed, Put, Released, Rested, Started
 
 FED = ""
 """In place of a builder: the data was fed."""
@@ -43,7 +43,11 @@ class Failure:
 
 @attrs.frozen
 class Story:
-    """What a journal tells; `silent` are the builders that returned nothing the last time."""
+    """What a journal tells.
+
+    `silent` are the builders that returned nothing the last time, `interrupted` those that must not be called twice and
+    were begun: one of them may be running.
+    """
 
     begun: Started
     updated_at: str
@@ -52,6 +56,7 @@ class Story:
     data: Tuple[Datum, ...]
     failures: Tuple[Failure, ...]
     silent: Tuple[str, ...]
+    interrupted: Tuple[Intended, ...]
 
 
 def status_after(last: Line, /) -> str:
@@ -78,7 +83,19 @@ def story_of(lines: Sequence[Line], /) -> Story:
             if isinstance(line, Failed)
         ),
         silent=tuple(by for by, product in present.made.items() if product is None),
+        interrupted=tuple(interrupted(lines).values()),
     )
+
+
+def interrupted(lines: Sequence[Line], /) -> Dict[str, Intended]:
+    """Return, by builder, what was intended and of which nothing says how it ended."""
+    intents: Dict[str, Intended] = {}
+    for line in lines:
+        if isinstance(line, Intended):
+            intents[line.by] = line
+        elif isinstance(line, (Built, Failed, Postponed, Released)):
+            intents.pop(line.by, None)
+    return intents
 
 
 def _puts(line: Line) -> Tuple[Put, ...]:

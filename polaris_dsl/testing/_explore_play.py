@@ -101,7 +101,7 @@ class Player:
         )
 
     def play(self, story: Story, /) -> Played:
-        """Make the calls of a story, again where they die; some more at the end while builders fail, or lack something."""
+        """Make the calls of a story, again where they die; some more at the end while builders fail, or lack data."""
         passing = Passing.of(self._plan, self._samples)
         scene = self._stage.scene = Scene(
             story, self._new_world(), passing, plan=self._plan, codec=self._codec, loose=self._loose
