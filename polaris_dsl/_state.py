@@ -46,7 +46,8 @@ class State:
     versions that they were called with and not before when. `touched` are those for which something may have changed
     since they were last looked at. `rested`: the status and the wake of the last line, where a call ended with it.
     `gone`: the transient data that were there until a call ended, with their versions. `aside`: what is out of date
-    until such a data is there again, by slot.
+    until such a data is there again, by slot. `recalled`: the calls, with the versions that they were finished with, that
+    are made again because a transient data that they made is needed.
     """
 
     def __init__(self, plan: Plan, /, *, thaw: Callable[[int, object], object]) -> None:
@@ -65,6 +66,7 @@ class State:
         self.touched: Set[int] = {call for call, spec in enumerate(plan.calls) if not spec.consumes}
         self.gone: Dict[int, int] = {}
         self.aside: Dict[int, Aside] = {}
+        self.recalled: Dict[int, Versions] = {}
         self.begun = False
         self.rested: Optional[Tuple[str, str]] = None
         self._thaw = thaw
@@ -332,22 +334,25 @@ class State:
             spec = self.plan.calls[taker]
             absent = {slot for slot in spec.consumes if not self.version[slot]}
             if absent and absent <= self.gone.keys():
-                finished = self.finished[taker]
-                if finished is None or not self.current(taker, finished):
-                    self._forget(taker)
+                known = self.recalled.get(taker) if self.finished[taker] is None else self.finished[taker]
+                if known is not None and not self.current(taker, known):
+                    self._outdate(taker)
+                if self.finished[taker] is None:
                     wanted.extend(absent)
         for slot in wanted:  # grows while it is walked
             for call, spec in enumerate(self.plan.calls):
-                if self.made[call] == slot:
-                    self._forget(call)
+                finished = self.finished[call]
+                if self.made[call] == slot and finished is not None:
+                    self.finished[call], self.recalled[call] = None, finished
+                    self.touched.add(call)
                     wanted.extend(self.gone.keys() & set(spec.consumes))
 
-    def _forget(self, call: int) -> None:
-        """Take back that a call was finished."""
+    def _outdate(self, call: int) -> None:
         slot = self.made[call]
         self.finished[call] = self.made[call] = None
+        self.recalled.pop(call, None)
         self.touched.add(call)
-        if slot is not None and slot not in self.gone:
+        if slot is not None:
             self._withdraw(slot, call, aside=True)
 
     def _set_aside(self, slot: int) -> None:
