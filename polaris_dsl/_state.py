@@ -46,8 +46,8 @@ class State:
     versions that they were called with and not before when. `touched` are those for which something may have changed
     since they were last looked at. `rested`: the status and the wake of the last line, where a call ended with it.
     `gone`: the transient data that were there until a call ended, with their versions. `aside`: what is out of date
-    until such a data is there again, by slot. `recalled`: the calls, with the versions that they were finished with, that
-    are made again because a transient data that they made is needed.
+    until such a data is there again, by slot. `recalled`: the calls that are made again because a transient data that
+    they made is needed, with the versions that they were finished with.
     """
 
     def __init__(self, plan: Plan, /, *, thaw: Callable[[int, object], object]) -> None:
