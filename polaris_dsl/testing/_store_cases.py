@@ -62,6 +62,7 @@ def _lines_come_back_equal_and_in_order(store: Store) -> None:
         Failed(_AT, 'say "hi"', {"Token": 4}, "GatewayTimeout", "shop/bank.py:41"),
         Rested(_AT, "failed"),
         Fed(_AT, (_put(store, "Otp", "\u2028\0\n\r\\ 😀"), _put(store, "Request", {"a": 1}))),
+        *(Fed(_AT, (), ("Cvv", "Ключ")), Built(_AT, "check", {"Cvv": 9}, transient=("Checked",))),
         Rested(_AT, "complete"),
     ]
     _same(journals.append(_RUN, 0, lines[:3]), ())
