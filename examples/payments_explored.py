@@ -16,6 +16,7 @@ from examples.payments import bank, vault
 from examples.payments.cards import Cards
 from examples.payments.data import (
     Authorized,
+    Cvv,
     Instrument,
     Payment,
     PaymentCompleted,
@@ -83,6 +84,7 @@ class Shop:
         return [
             PaymentRequest(ORDER, datetime.date(2024, 2, 29), "Ines Brandt", Decimal("49.90")),
             CARDS.seal("4111111111111111", order_id=ORDER),
+            Cvv("123"),
             self.bank.otp(bank.one_time_password(ORDER), order_id=ORDER, attempt=1),
         ]
 

@@ -46,11 +46,11 @@ def settled(runs: Runs, run_id: str, number: int, result: object, /) -> Run[obje
         wrong = ended.outcome
         if isinstance(wrong, BuilderError):
             wrong.interrupted = True
-            run = run_of(state, run_id=run_id, built=frozenset())
+            run = run_of(state.at_rest(), run_id=run_id, built=frozenset())
             raise wrong.__cause__ if isinstance(wrong.__cause__, CodecError) else wrong.with_run(run, [wrong])
         commits.put(ended)
         if ended.lost is not None:
             raise ended.lost
         state.touched.update(call.followers)
     state.touched.add(number)
-    return run_of(state, run_id=run_id, built=frozenset(commits.built))
+    return run_of(state.at_rest(), run_id=run_id, built=frozenset(commits.built))

@@ -19,6 +19,7 @@ from functools import partial
 from pathlib import Path
 from typing import Callable, Dict, Iterable, Iterator, List, Tuple
 
+import attrs
 import pytest
 from cryptography.exceptions import InvalidTag
 
@@ -29,6 +30,7 @@ from examples.payments.checkout import place
 from examples.payments.crowd import ROUNDS
 from examples.payments.data import (
     Authorized,
+    Cvv,
     EncryptedCard,
     Instrument,
     Invoice,
@@ -43,7 +45,7 @@ from examples.payments.data import (
 from examples.payments.database import Database
 from examples.payments.keys import Keyring
 from examples.payments.later import deliver
-from examples.payments.network import GatewayTimeout, carry_answer
+from examples.payments.network import GatewayTimeout, WrongCvv, carry_answer
 from examples.payments.orders import FILE, CardOrder, NetbankingOrder, read_orders
 from examples.payments.shop import KEY_FILE, Shop, open_shop
 from polaris_dsl import BuilderError, Context, Status
@@ -52,6 +54,7 @@ REPOSITORY = FILE.parents[2]
 ROWS = [json.loads(line) for line in FILE.read_text(encoding="utf-8").splitlines()]
 KEYS = Keyring(b"k" * 32)
 PAYMENT = Payment("A-001", Decimal("10.00"))
+CVV = Cvv("123")
 INSTRUMENT = Instrument("tok_1", "card ending in 1111")
 
 
@@ -99,6 +102,7 @@ def has_no_funds(row: Dict[str, List[str]]) -> bool:
 
 
 def test_card_numbers_have_sixteen_digits_and_the_right_last_one():
+    assert all(re.fullmatch(r"\d{3}", row["cvv"]) and row["cvv"] != "000" for row in ROWS if "card" in row)
     numbers = [row["card"] for row in ROWS if "card" in row]
     assert all(re.fullmatch(r"\d{16}", number) for number in numbers)
     assert all(make_orders.check_digit(number[:-1]) == number[-1] for number in numbers)
@@ -166,8 +170,9 @@ def test_the_vault_gives_a_card_one_token_whatever_order_it_pays(tmp_path: Path)
     ]
     with Database(tmp_path / "vault.sqlite", schema=vault.SCHEMA) as database:
         tokens = vault.Vault(database)
-        assert tokens.tokenize_card(encrypted[0]) == tokens.tokenize_card(encrypted[1])
-        assert tokens.tokenize_card(EncryptedCard("00", "another", "0002")) != tokens.tokenize_card(encrypted[0])
+        first = tokens.tokenize_card(encrypted[0], CVV)
+        assert tokens.tokenize_card(encrypted[1], CVV) == first
+        assert tokens.tokenize_card(EncryptedCard("00", "another", "0002"), CVV) != first
 
 
 def test_the_bank_holds_the_amount_once_for_a_key_and_again_for_another(ledger: Database):
@@ -286,6 +291,39 @@ def test_a_second_start_does_not_type_an_old_otp_again(shop: Shop, tmp_path: Pat
     persist(partial(deliver, shop, order))
     assert journal.read_text(encoding="utf-8").count('"op":"feed"') == fed == 3
     assert isinstance(shop.load(order).target, PaymentCompleted)
+
+
+def test_a_cvv_that_the_network_refuses_has_to_be_fed_anew(shop: Shop):
+    order = card_order("right")
+    with pytest.raises(BuilderError) as caught:
+        place(shop, attrs.evolve(order, cvv="000"))
+    assert isinstance(caught.value.__cause__, WrongCvv)
+    assert caught.value.run.missing == (Cvv, Otp)
+    persist(partial(place, shop, order))
+    assert shop.load(order).missing == (Otp,)
+
+
+def test_a_cvv_that_went_with_a_process_is_asked_for_again(shop: Shop):
+    order = card_order("right")
+    run = shop.card.run(order.id, order.request, shop.cards.seal(order.number, order_id=order.id))
+    assert run.missing == (Cvv, Otp)
+    persist(partial(deliver, shop, order))
+    assert isinstance(shop.load(order).target, PaymentCompleted)
+
+
+def test_a_form_that_is_sent_again_and_then_refused_holds_the_amount_once(shop: Shop):
+    order = card_order("right")
+    persist(partial(place, shop, order))
+    with pytest.raises(BuilderError):
+        place(shop, attrs.evolve(order, cvv="000"))
+    persist(partial(place, shop, order))
+    persist(partial(deliver, shop, order))
+    assert isinstance(shop.load(order).target, PaymentCompleted)
+    assert (count(shop.bank.ledger, "holds"), count(shop.bank.ledger, "charges")) == (1, 1)
+
+
+def test_nobody_sees_the_digits_of_a_cvv():
+    assert "123" not in repr(CVV)
 
 
 # --- the story, in real processes ------------------------------------------------------------------------------------

@@ -21,7 +21,7 @@ STORY = r"""
 
 With a key that the builder makes up:
 QuickBank\.process_payment repeats hold under another key, though it is given the same
-  1\. feed PaymentRequest, SealedCard and Otp
+  1\. feed PaymentRequest, SealedCard, Cvv and Otp
   2\. initiate, Cards\.encrypt_card and Vault\.tokenize_card run
   3\. QuickBank\.process_payment runs: hold \(key (\S+)\)
   4\. crash before the commit of QuickBank\.process_payment
@@ -70,7 +70,7 @@ def test_a_receipt_that_is_numbered_by_a_counter_is_told(shop: Shop) -> None:
 
     found = broken(shop, lambda flow: flow.replace({flow.builders[5]: numbered}))
     assert found.problem == "PaymentCompleted, which complete makes, ends differently"
-    assert found.story[0] == "feed PaymentRequest, SealedCard and Otp"
+    assert found.story[0] == "feed PaymentRequest, SealedCard, Cvv and Otp"
     assert '"receipt":"R-2"' in found.story[-1]
     assert '"receipt":"R-1"' in found.story[-1]
 
@@ -83,4 +83,4 @@ def test_a_builder_that_tidies_the_request_up_in_place_is_told(shop: Shop) -> No
 
     found = broken(shop, lambda flow: flow.replace({initiate: tidy}))
     assert found.problem == "initiate changes the PaymentRequest that it is given"
-    assert found.story == ("feed PaymentRequest, SealedCard and Otp", "initiate runs, changing PaymentRequest")
+    assert found.story == ("feed PaymentRequest, SealedCard, Cvv and Otp", "initiate runs, changing PaymentRequest")

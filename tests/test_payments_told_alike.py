@@ -350,4 +350,4 @@ def test_every_builder_and_every_input_had_its_mistakes() -> None:
     ]
     assert [one.name for one in BUILDERS] == names
     assert len(list(removed_builders())) == 13
-    assert len(list(forgotten_inputs())) == 6
+    assert len(list(forgotten_inputs())) == 7

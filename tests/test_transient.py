@@ -30,6 +30,7 @@ from polaris_dsl import (
     builder,
     workflow,
 )
+from polaris_dsl._cli._runs_story import story_of
 from polaris_dsl.stores import Built, Fed, Store
 from polaris_dsl.stores.sqlite import SqliteStore
 from tests.naive_run import naive_run
@@ -404,6 +405,7 @@ class Player:
     sure: bool = attrs.field(init=False)
     """Whether all that is there must be so for good, for nothing was built because something failed or was absent."""
     executor: Executor[Any, Any] = attrs.field(init=False)
+    name: str = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
         self.sure = not any(shape.optionals for shape in self.flow.shapes)
@@ -411,6 +413,7 @@ class Player:
 
     def renew(self, max_workers: int) -> None:
         real = self.flow.real(self.watch, transient=self.transient)
+        self.name = real.name
         self.executor = Executor(real, store=self.store, max_workers=max_workers)
 
     def feed(self, values: Dict[type, object]) -> None:
@@ -425,6 +428,9 @@ class Player:
         found = self.executor.load("1")
         held: Mapping[type, object] = {data: found[data] for data in found}
         assert not set(self.transient) & set(held)
+        if not any(shape.optionals for shape in self.flow.shapes):
+            told = story_of(self.store.open(self.name).load("1"))
+            assert {one.name for one in told.data if one.state == "present"} == {data.__name__ for data in held}
         self.sure = self.sure and not unlucky
         if self.sure:
             right = self.right()

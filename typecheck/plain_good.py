@@ -113,6 +113,8 @@ brief = workflow(target=Paid, inputs=Order | Otp, builders=[tokenize, pay], tran
 assert_type(brief, Workflow[Paid, Union[Order, Otp]])
 briefer = workflow(target=Token, inputs=Order, builders=[tokenize], transient=Union[Order, Otp], timeout_s=3)
 assert_type(briefer, Workflow[Token, Order])
+assert_type(brief.run(Order("1"), Otp("2")), Run[Paid])
+assert_type(Executor(brief, store=FileStore("runs")).run("order-1", Otp("2"), Order("1")), Run[Paid])
 assert_type(brief.transient, Tuple[type, ...])
 assert_type(brief.timeout_s, Optional[float])
 

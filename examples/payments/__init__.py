@@ -17,6 +17,7 @@
     keys.py, database.py, network.py, crowd.py and report.py are what these lean on; make_orders.py wrote the orders.
 
 No card number and no one-time password is ever written in the clear: they are sealed or digested before they are fed,
-and only ciphertext and tokens flow. The one exception is `orders.jsonl`, which plays the outside world: it holds what
-customers know and will type.
+and only ciphertext and tokens flow. The CVV, which nobody may keep, is transient: it lives within one call of `run`,
+and a run whose process was killed waits for it again. The one exception is `orders.jsonl`, which plays the outside
+world: it holds what customers know and will type.
 """

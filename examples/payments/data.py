@@ -27,6 +27,13 @@ class SealedCard:
 
 
 @attrs.frozen
+class Cvv:
+    """The digits on the back of a card. Nobody may keep them, so they live within one call of `run`, and in no file."""
+
+    digits: str = attrs.field(repr=False)
+
+
+@attrs.frozen
 class Otp:
     """A one-time password that the customer typed: its keyed digest, and whether it was the first, second, ... try."""
 

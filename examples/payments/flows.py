@@ -9,6 +9,7 @@ from examples.payments.cards import Cards
 from examples.payments.data import (
     BankChoice,
     BankWebhook,
+    Cvv,
     Instrument,
     Otp,
     Payment,
@@ -22,7 +23,7 @@ from examples.payments.vault import Vault
 from polaris_dsl import Workflow, builder, workflow
 
 Outcome = Union[PaymentCompleted, PaymentDeclined]
-CardInputs = Union[PaymentRequest, SealedCard, Otp]
+CardInputs = Union[PaymentRequest, SealedCard, Cvv, Otp]
 NetbankingInputs = Union[PaymentRequest, BankChoice, BankWebhook]
 
 
@@ -51,6 +52,7 @@ def card_payment(*, cards: Cards, vault: Vault, bank: Bank, invoices: Invoices) 
             bank.complete,
             invoices.write_invoice,
         ],
+        transient=Cvv,
     )
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from rich.console import Console
 
 from examples.payments.crowd import for_each
-from examples.payments.data import Otp
+from examples.payments.data import Cvv, Otp
 from examples.payments.orders import CardOrder, NetbankingOrder, Order, read_orders
 from examples.payments.shop import Shop, open_shop
 
@@ -24,7 +24,10 @@ def deliver(shop: Shop, order: Order) -> None:
 
 def type_otps(shop: Shop, order: CardOrder) -> None:
     """Feed one OTP after the other, beginning behind the last one that the run knows: this may be a second start."""
-    known = shop.card.run(order.id).get(Otp)
+    run = shop.card.run(order.id)
+    if Cvv in run.missing:  # it went with a process that was killed: the customer is asked again
+        run = shop.card.run(order.id, Cvv(order.cvv))
+    known = run.get(Otp)
     for attempt, typed in enumerate(order.otps, start=1):
         if known is None or attempt > known.attempt:
             shop.card.run(order.id, shop.bank.otp(typed, order_id=order.id, attempt=attempt))

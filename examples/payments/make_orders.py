@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import hashlib
 import json
 import random
 from typing import Dict, Iterator, List, Union
@@ -53,7 +54,7 @@ def rows() -> Iterator[Row]:
             "amount": _amount(chance, declined=behaviour == "has no funds"),
         }
         if by_card:
-            row.update(card=card, otps=_otps(order_id, behaviour))
+            row.update(card=card, cvv=_cvv(card), otps=_otps(order_id, behaviour))
         else:
             row.update(bank=chance.choice(BANKS), webhooks=_webhooks(behaviour))
         yield row
@@ -81,6 +82,10 @@ def check_digit(digits: str) -> str:
     doubled = (sum(divmod(int(digit) * 2, 10)) for digit in digits[::-2])
     single = (int(digit) for digit in digits[-2::-2])
     return str(-(sum(doubled) + sum(single)) % 10)
+
+
+def _cvv(number: str) -> str:
+    return f"{int(hashlib.sha256(number.encode()).hexdigest(), 16) % 999 + 1:03}"
 
 
 def _otps(order_id: str, behaviour: str) -> List[str]:

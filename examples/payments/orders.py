@@ -20,6 +20,7 @@ class CardOrder:
     request: PaymentRequest
     number: str
     """The card number, in the clear."""
+    cvv: str
     otps: Tuple[str, ...]
     """What the customer will type, one after the other."""
 
@@ -56,6 +57,6 @@ def _order(line: str) -> Order:
         amount=Decimal(row["amount"]),
     )
     if "card" in row:
-        return CardOrder(request, number=row["card"], otps=tuple(row["otps"]))
+        return CardOrder(request, number=row["card"], cvv=row["cvv"], otps=tuple(row["otps"]))
     webhooks = tuple(BankWebhook(Verdict(verdict)) for verdict in row["webhooks"])
     return NetbankingOrder(request, BankChoice(row["bank"]), webhooks)

@@ -1,4 +1,4 @@
-"""The token vault: ciphertext goes in, a token comes out."""
+"""The token vault: ciphertext and CVV go in, a token comes out."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ import secrets
 
 import attrs
 
-from examples.payments.data import EncryptedCard, Instrument
+from examples.payments.data import Cvv, EncryptedCard, Instrument
 from examples.payments.database import Database
+from examples.payments.network import check_cvv
 from polaris_dsl import builder
 
 SCHEMA = "CREATE TABLE IF NOT EXISTS cards (fingerprint TEXT PRIMARY KEY, ciphertext TEXT, token TEXT)"
@@ -18,7 +19,8 @@ class Vault:
     database: Database
 
     @builder
-    def tokenize_card(self, card: EncryptedCard) -> Instrument:
+    def tokenize_card(self, card: EncryptedCard, cvv: Cvv) -> Instrument:
+        check_cvv(cvv.digits)
         # A known card keeps its token, so doing this twice, in whatever crash, does it once.
         fresh = (card.fingerprint, card.ciphertext, f"tok_{secrets.token_hex(8)}")
         with self.database.transaction() as db:

@@ -20,8 +20,8 @@ def show_run(arguments: argparse.Namespace, /) -> int:
     """Show one run."""
     with opened(store_path(arguments.store), durability="process") as store:
         ((workflow, run),) = chosen(store, [arguments.run], arguments.workflow)
-        story = story_of(store.open(workflow).load(run))
         holder = store.holder(run, workflow=workflow)
+        story = story_of(store.open(workflow).load(run), held=holder is not None)
     data = [one for one in story.data if arguments.history or one.state != "replaced"]
     if arguments.json:
         facts = {
@@ -59,7 +59,9 @@ def _facts(story: Story, holder: Optional[Holder]) -> Facts:
 
 
 def _key(story: Story, intent: Intended) -> str:
-    return idempotency_key(story.begun.flow, story.begun.run, intent.by, intent.inputs)
+    transient = {datum.name for datum in story.data if datum.transient}
+    lasting = {name: version for name, version in intent.inputs.items() if name not in transient}
+    return idempotency_key(story.begun.flow, story.begun.run, intent.by, lasting)
 
 
 def _datum(datum: Datum, *, values: bool) -> Facts:
@@ -70,8 +72,9 @@ def _datum(datum: Datum, *, values: bool) -> Facts:
         "at": datum.at,
         "by": datum.by or None,
         "from": dict(datum.inputs),
+        "transient": datum.transient,
     }
-    if values:
+    if values and not datum.transient:
         facts["value"] = json.loads(str(datum.body))
     return facts
 
@@ -119,7 +122,8 @@ def _print(story: Story, data: Sequence[Datum], *, holder: Optional[Holder], val
         print_table(("LINE", "BUILDER", "WHAT", "WHEN", "FROM"), rows)
     if values:
         for one in data:
-            print(f"\n{plain(one.name)} {one.version}:\n{pretty(one.body)}")
+            if not one.transient:
+                print(f"\n{plain(one.name)} {one.version}:\n{pretty(one.body)}")
 
 
 def _head(story: Story, holder: Optional[Holder]) -> Iterator[Tuple[str, str]]:
@@ -140,7 +144,10 @@ def _head(story: Story, holder: Optional[Holder]) -> Iterator[Tuple[str, str]]:
 
 
 def _row_of(datum: Datum) -> Sequence[str]:
-    return str(datum.version), datum.name, datum.state, datum.at, datum.by or "(fed)", _inputs(datum.inputs)
+    by = datum.by or "(fed)"
+    if datum.transient:
+        by = f"{datum.by or 'fed'} (transient, not kept)"
+    return str(datum.version), datum.name, datum.state, datum.at, by, _inputs(datum.inputs)
 
 
 def _row_of_failure(failure: Failure) -> Sequence[str]:

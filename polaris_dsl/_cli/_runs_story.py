@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Dict, Iterator, List, Mapping, Optional, Sequence, Set, Tuple
+from typing import Dict, Iterator, Mapping, Sequence, Set, Tuple
 
 import attrs
 from typing_extensions import Literal
 
-from polaris_dsl.stores import Built, Failed, Fed, Intended, Line, Postponed, Put, Released, Rested, Started
-
-FED = ""
-"""In place of a builder: the data was fed."""
-
-State = Literal["present", "withdrawn", "replaced"]
+from polaris_dsl._cli._runs_present import FED, Present, State
+from polaris_dsl.stores import Built, Failed, Fed, Intended, Line, Postponed, Released, Rested, Started
 
 What = Literal["postponed", "begun", "released"]
 
 
 @attrs.frozen
 class Datum:
-    """One version of a data: the line that fed or built it, who built it from which versions, and its value as JSON."""
+    """One version of a data: the line that fed or built it, who built it from which versions, and its value as JSON.
+
+    A transient one has no value, for that was never written.
+    """
 
     name: str
     version: int
@@ -28,6 +27,7 @@ class Datum:
     by: str
     inputs: Mapping[str, int]
     body: object
+    transient: bool
 
 
 @attrs.frozen
@@ -97,12 +97,12 @@ def wake_after(last: Line, /) -> str:
     return last.wake if isinstance(last, Rested) else ""
 
 
-def story_of(lines: Sequence[Line], /) -> Story:
-    """Tell the story of a whole journal."""
+def story_of(lines: Sequence[Line], /, *, held: bool = False) -> Story:
+    """Tell the story of a whole journal; where nobody holds the run, its transient data are gone."""
     begun = lines[0]
     if not isinstance(begun, Started):
         raise TypeError(f"a journal begins with Started, not with {type(begun).__name__}")
-    present = _Present(lines)
+    present = Present(lines, consumes=_consumed(lines), held=held)
     finished = {line.by: n for n, line in enumerate(lines, 1) if isinstance(line, Built)}
     return Story(
         begun=begun,
@@ -144,62 +144,14 @@ def _events(lines: Sequence[Line]) -> Iterator[Event]:
             yield Event(n, line.at, line.by, line.inputs, _EVENTS[type(line)], until, last[line.by] == n)
 
 
-def _puts(line: Line) -> Tuple[Put, ...]:
-    return line.put if isinstance(line, (Fed, Built)) else ()
-
-
-def _data(lines: Sequence[Line], present: _Present) -> Iterator[Datum]:
+def _data(lines: Sequence[Line], present: Present) -> Iterator[Datum]:
     for n, line in enumerate(lines, 1):
-        built = line if isinstance(line, Built) else None
-        for put in _puts(line):
-            by, inputs = (built.by, built.inputs) if built is not None else (FED, {})
-            yield Datum(put.name, n, present.state(put.name, n), line.at, by, inputs, put.body)
-
-
-class _Present:
-    """Which data are present after some lines, as far as these tell: what consumed a withdrawn data is withdrawn too.
-
-    Only the code says what a builder consumes and what is optional to it. Here it consumes what was there at each of
-    its calls: where an optional was withdrawn, the builder is called again without it, which is a line that shows it.
-    """
-
-    def __init__(self, lines: Sequence[Line], /) -> None:
-        self.made: Dict[str, Optional[str]] = {}
-        self._there: Dict[str, Tuple[int, str]] = {}
-        self._newest: Dict[str, int] = {}
-        self._consumes = _consumed(lines)
-        for n, line in enumerate(lines, 1):
-            maker = line.by if isinstance(line, Built) else FED
-            for put in _puts(line):
-                self._newest[put.name] = n
-                self._there[put.name] = (n, maker)
-            if isinstance(line, Built):
-                self._built(line)
-
-    def state(self, name: str, version: int) -> State:
-        """Return what became of a version."""
-        if name in self._there:
-            return "present" if self._there[name][0] == version else "replaced"
-        return "withdrawn" if self._newest[name] == version else "replaced"
-
-    def _built(self, line: Built) -> None:
-        for name in line.kept:
-            if name in self._newest:
-                self._there[name] = (self._newest[name], line.by)
-        product = next((name for name in (*(put.name for put in line.put), *line.kept)), None)
-        before = self.made.get(line.by)
-        self.made[line.by] = product
-        if before is not None and before != product:
-            self._withdraw(before, line.by)
-
-    def _withdraw(self, name: str, maker: str) -> None:
-        waiting: List[Tuple[Optional[str], str]] = [(name, maker)]
-        while waiting:
-            product, maker = waiting.pop()
-            if product is not None and self._there.get(product, (0, FED))[1] == maker:
-                self._there.pop(product, None)
-                takers = [taker for taker, consumed in self._consumes.items() if product in consumed]
-                waiting.extend((self.made.get(taker), taker) for taker in takers)
+        if isinstance(line, (Fed, Built)):
+            by, inputs = (line.by, line.inputs) if isinstance(line, Built) else (FED, {})
+            for put in line.put:
+                yield Datum(put.name, n, present.state(put.name, n), line.at, by, inputs, put.body, transient=False)
+            for name in line.transient:
+                yield Datum(name, n, present.state(name, n), line.at, by, inputs, None, transient=True)
 
 
 def _consumed(lines: Sequence[Line]) -> Dict[str, Set[str]]:

@@ -83,7 +83,8 @@ def explore(
     new process begins (`flow` is called again), which knows only what was committed, and the call that died is made
     again. In every story
 
-    - the data end the same, as far as builders without accesses made them from inputs that no builder makes;
+    - the data end the same, as far as builders without accesses made them from inputs that no builder makes (accesses
+      or optionals that are transient);
     - a builder that is called again with the same inputs has no effect under a key that its first call did not use;
     - a builder is called again with the same inputs only if a crash, or an error of its own, came before its commit;
     - a builder with `at_most_once=True` has an effect in one call with the same inputs, at most; where a crash

@@ -17,16 +17,18 @@ PURE = "what a builder makes may depend on nothing but what it is given"
 
 
 def loose_slots(plan: Plan, varies: Sequence[type], /) -> FrozenSet[int]:
-    """Return what may end differently: what is said to vary, inputs that are also made, what accesses lead to."""
+    """Return what may end differently: what varies, inputs that are also made, what may come of what was not there."""
     loose = {slot for call in plan.calls for slot in call.produces if slot in plan.inputs}
     for call in plan.calls:  # in an order in which makers come before takers
-        if _accesses(call) or loose.intersection(call.waits_for):
+        if _may_lack(call, plan) or loose.intersection(call.waits_for):
             loose.update(call.produces)
     return frozenset(loose | {plan.slots[data] for data in varies})
 
 
-def _accesses(call: Call) -> bool:
-    return any(argument.slot >= 0 and argument.slot not in call.waits_for for argument in call.arguments)
+def _may_lack(call: Call, plan: Plan) -> bool:
+    """Say whether a call takes what it does not wait for, or what is not there any more when it comes in question."""
+    taken = {argument.slot for argument in call.arguments if argument.slot >= 0} - set(call.consumes)
+    return any(slot not in call.waits_for or slot in plan.transient for slot in taken)
 
 
 @attrs.frozen

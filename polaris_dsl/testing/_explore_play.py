@@ -22,6 +22,7 @@ from polaris_dsl.codec import Codec, JsonCodec
 from polaris_dsl.errors import BuilderError, CodecError, DefinitionError, Interrupted
 from polaris_dsl.retry import RETRY
 from polaris_dsl.stores import Built, Failed, Intended, Line, MemoryStore, Released, Rested, Store
+from polaris_dsl.testing._explore_passing import Passing
 from polaris_dsl.testing._explore_story import EARLY, FEED, LATE, Crash, Story
 from polaris_dsl.testing._explore_told import Called, Died, Effect, Event, Fed, Settled
 
@@ -100,16 +101,18 @@ class Player:
         )
 
     def play(self, story: Story, /) -> Played:
-        """Make the calls of a story, again where they die, and some more while builders fail at the end."""
+        """Make the calls of a story, again where they die; some more at the end while builders fail, or lack data."""
+        passing = Passing.of(self._plan, self._samples)
         scene = self._stage.scene = Scene(
-            story, self._new_world(), plan=self._plan, codec=self._codec, loose=self._loose
+            story, self._new_world(), passing, plan=self._plan, codec=self._codec, loose=self._loose
         )
         failure = None
         for feed in story.feeds:
             failure = self._call(scene, feed)
-        for _ in range(TRIES):
-            if failure is not None and not failure.interrupted:
-                failure = self._call(scene, ())
+        for _ in range(TRIES + len(passing.slots)):
+            lacking = passing.lacking()
+            if lacking or (failure is not None and not failure.interrupted):
+                failure = self._call(scene, lacking)
         return Played(
             events=tuple(scene.events),
             ended={slot: scene.state.body[slot] for slot, version in enumerate(scene.state.version) if version},
@@ -119,7 +122,10 @@ class Player:
         )
 
     def _call(self, scene: Scene, feed: Sequence[int]) -> Optional[BuilderError]:
-        """Make a call, again where it dies; what it finds interrupted is settled, and then the run goes on."""
+        """Make a call, again where it dies; what it finds interrupted is settled, and then the run goes on.
+
+        What is transient and has gone with a process is fed again once.
+        """
         while True:
             failure = self._through(scene, partial(self._run, scene, feed))
             interrupted = [] if failure is None else [one for one in failure.failures if isinstance(one, Interrupted)]
@@ -127,9 +133,10 @@ class Player:
                 refused = self._through(scene, partial(self._settle, scene, one.builder))
                 if refused is not None:
                     return refused
-            if not interrupted:
+            feed = scene.passing.lacking() if scene.died else ()
+            scene.died = False
+            if not (interrupted or feed):
                 return failure
-            feed = ()
 
     def _through(self, scene: Scene, act: Callable[[bool], object]) -> Optional[BuilderError]:
         """Do something that may die, again and again."""
@@ -146,8 +153,14 @@ class Player:
                 return None
 
     def _run(self, scene: Scene, feed: Sequence[int], again: bool) -> None:  # noqa: FBT001  as all acts take it
-        scene.events.append(Fed(tuple(self._names[number] for number in feed), again))
-        self._executor.run(RUN, *(self._samples[number] for number in feed))
+        passing = scene.passing
+        now = passing.begins(feed, again=again)
+        scene.events.append(Fed(tuple(self._names[number] for number in now), again))
+        try:
+            passing.missing = self._executor.run(RUN, *(self._samples[number] for number in now)).missing
+        except BuilderError as error:
+            passing.missing = error.run.missing
+            raise
 
     def _settle(self, scene: Scene, builder: str, again: bool) -> None:  # noqa: FBT001  as above
         """Settle a call as one does who looks at what has happened outside; who died of it looks whether it is done."""
@@ -164,7 +177,11 @@ class Player:
 class Scene:
     """One story while it is played: a process, what it has committed, and what it has done outside."""
 
-    def __init__(self, story: Story, world: World, /, *, plan: Plan, codec: Codec, loose: FrozenSet[int]) -> None:
+    def __init__(
+        self, story: Story, world: World, passing: Passing, /, *, plan: Plan, codec: Codec, loose: FrozenSet[int]
+    ) -> None:
+        self.passing = passing
+        self.died = False
         self.journals = MemoryStore().open(plan.workflow)
         self.state = State(plan, thaw=lambda _, body: body)
         self.events: List[Event] = []
@@ -197,6 +214,7 @@ class Scene:
         """Begin a new process, which knows only what was committed."""
         self._calls = self._started()
         self._dead = False
+        self.died = True
         self._uncommitted.clear()
 
     def _die(self, crash: Crash) -> None:
@@ -234,6 +252,7 @@ class Scene:
             self._uncommitted.remove(line.by)
         if isinstance(line, Intended):
             self.returned.pop(line.by, None)
+        self.passing.takes_in(line)
         if isinstance(line, Built):
             self._origins.update((self._plan.named[put.name], self._keys[line.by]) for put in line.put)
 
@@ -255,9 +274,9 @@ class Scene:
     def _noted(self, builder: str, positional: Sequence[object], keyword: Mapping[str, object]) -> object:
         """Call a builder, and note what it does."""
         number = self._plan.numbers[builder]
-        versions = self.state.versions(number)
+        real = self.state.versions(number)
+        versions, needless = self.passing.versions(number, real), self.state.finished[number] == real
         repeated = (builder, versions) in self._made
-        needless = self.state.finished[number] == versions
         self._made.add((builder, versions))
         self._uncommitted.append(builder)
         self._keys[builder] = self._key(number)
@@ -292,12 +311,12 @@ class Scene:
         """Return an idempotency key that is the same in every story.
 
         The real one is made of versions, and so of the order in which inputs came. This one is made of what the builder
-        is given; of a data that may hold anything, of how it was made.
+        is given; of a data that may hold anything, of how it was made. Of neither if it is transient, as the real one.
         """
         call, state = self._plan.calls[number], self.state
         facts: List[object] = [call.name]
         for slot in call.waits_for:
-            if state.version[slot]:
+            if state.version[slot] and slot not in self._plan.transient:
                 body = state.body[slot]
                 varies = slot in self._loose and state.maker[slot] != FED
                 facts.append([slot, self._origins.get(slot, body) if varies else body])

@@ -88,6 +88,7 @@ def _lines_come_back_equal_and_in_order(store: Store) -> None:
         Postponed(AT, 'say "hi"', {}, LATER),
         Rested(AT, "paused", LATER),
         Fed(AT, (put_of(store, "Otp", "\u2028\0\n\r\\ 😀"), put_of(store, "Request", {"a": 1}))),
+        *(Fed(AT, (), ("Cvv", "Ключ")), Built(AT, "check", {"Cvv": 9}, transient=("Checked",))),
         Rested(AT, "complete"),
     ]
     same(journals.append(RUN, 0, lines[:3]), ())
