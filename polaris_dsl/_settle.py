@@ -12,6 +12,7 @@ from polaris_dsl._drafts import released
 from polaris_dsl._plan import Plan
 from polaris_dsl._run import Run, run_of
 from polaris_dsl._runs import Runs
+from polaris_dsl._state import State, Versions
 from polaris_dsl.errors import BuilderError, CodecError, DefinitionError, NotInterrupted, UnknownRun
 from polaris_dsl.retry import RETRY
 
@@ -37,7 +38,7 @@ def settled(runs: Runs, run_id: str, number: int, result: object, /) -> Run[obje
     call = plan.calls[number]
     if number not in state.intended:
         raise NotInterrupted(run_id=run_id, builder=call.name)
-    versions, _ = state.intended[number]
+    versions = _as_of_now(state, number)
     commits = Commits(state, record, run_id=run_id, bodies=runs.bodies)
     if result is RETRY:
         commits.note(released(call, versions), partial(state.releases, number))
@@ -54,3 +55,10 @@ def settled(runs: Runs, run_id: str, number: int, result: object, /) -> Run[obje
         state.touched.update(call.followers)
     state.touched.add(number)
     return run_of(state.at_rest(), run_id=run_id, built=frozenset(commits.built))
+
+
+def _as_of_now(state: State, number: int) -> Versions:
+    """Return the versions that a call was made with; of transient data, which may be the same, those of the last."""
+    call, (versions, _) = state.plan.calls[number], state.intended[number]
+    last = {slot: state.version[slot] or state.gone.get(slot, 0) for slot in state.plan.transient}
+    return tuple(last.get(slot, version) for slot, version in zip(call.waits_for, versions))

@@ -88,7 +88,7 @@ class State:
         """Say whether all consumes are present and something differs from the last finished call."""
         spec = self.plan.calls[call]
         if 0 in spec.consumes_of(self.version):
-            return False
+            return call in self.intended and self.lacks(call)  # it is not called, and that is to be told
         finished = self.finished[call]
         return finished is None or not self.current(call, finished)
 
@@ -317,7 +317,7 @@ class State:
                 again.add(call)
         coming = {self.made[call] for call in again}
         hopeless: Set[int] = set()
-        for call in sorted(stale):
+        for call in sorted(stale - self.intended.keys()):  # those are not called, which is to be told
             if coming.issuperset(slot for slot in self.plan.calls[call].consumes if not self.version[slot]):
                 coming.add(self.made[call])
             else:

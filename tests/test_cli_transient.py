@@ -11,7 +11,7 @@ from typing import Dict, List, Mapping, Sequence, Tuple
 import attrs
 import pytest
 
-from polaris_dsl import BuilderError, Context, Executor, FileStore, Interrupted, builder, workflow
+from polaris_dsl import Context, Executor, FileStore, Interrupted, builder, workflow
 from polaris_dsl._cli import main
 from polaris_dsl._cli._runs_story import story_of
 from polaris_dsl.stores import Built, Fed, Line, Put, Rested, Started
@@ -82,7 +82,7 @@ def test_such_runs_are_listed_verified_archived_moved_repaired_and_deleted(shop:
     assert "not damaged" in shop.polaris("repair", "1")
     before = shop.store.open("Paid").load("1")
     shop.polaris("archive", "1", "--to", str(shop.root / "runs.db"))
-    assert shop.polaris("list") == ""
+    assert "paused" not in shop.polaris("list")
     again = Shop(shop.root / "again", shop.capsys)
     assert main(["runs", "archive", "1", "--store", str(shop.root / "runs.db"), "--to", str(again.root / "runs")]) == 0
     assert again.store.open("Paid").load("1") == before
@@ -118,10 +118,10 @@ def test_the_key_of_what_was_interrupted_is_the_one_that_the_builder_had(shop: S
     with Executor(flow, store=shop.store) as payments:
         with suppress(Killed):
             payments.run("2", Request(3), Cvv("1"))
-        assert payments.run("2").missing == (Cvv,)
-        with pytest.raises(BuilderError) as caught:
+        with pytest.raises(Interrupted):
+            payments.run("2")
+        with pytest.raises(Interrupted) as caught:
             payments.run("2", Cvv("1"))
-        assert isinstance(caught.value, Interrupted)
         (told,) = json.loads(shop.polaris("show", "2", "--json"))["interrupted"]
         assert told["idempotency_key"] == caught.value.idempotency_key == keys[0]
         assert payments.settle("2", hold, Held(3)).target == Held(3)
