@@ -79,6 +79,9 @@ class State:
         for slot in self._unread:
             self.value[slot] = self._thaw(slot, self.body[slot])
         self._unread.clear()
+        for slot, was in self.aside.items():
+            if was.value is UNREAD:
+                self.aside[slot] = attrs.evolve(was, value=self._thaw(slot, was.body))
 
     def versions(self, call: int, /) -> Versions:
         """Return the versions that a call would be made with now."""

@@ -6,7 +6,7 @@ import json
 import re
 from contextlib import suppress
 from pathlib import Path
-from typing import Dict, List, Mapping, Sequence, Tuple
+from typing import Dict, List, Mapping, Sequence, Tuple, Union
 
 import attrs
 import pytest
@@ -81,12 +81,10 @@ def test_such_runs_are_listed_verified_archived_moved_repaired_and_deleted(shop:
     assert "nothing is damaged" in shop.polaris("verify")
     assert "not damaged" in shop.polaris("repair", "1")
     before = shop.store.open("Paid").load("1")
-    shop.polaris("archive", "1", "--into", str(shop.root / "runs.db"))
-    assert shop.polaris("list") == ""
+    shop.polaris("archive", "1", "--to", str(shop.root / "runs.db"))
+    assert "paused" not in shop.polaris("list")
     again = Shop(shop.root / "again", shop.capsys)
-    assert (
-        main(["runs", "archive", "1", "--store", str(shop.root / "runs.db"), "--into", str(again.root / "runs")]) == 0
-    )
+    assert main(["runs", "archive", "1", "--store", str(shop.root / "runs.db"), "--to", str(again.root / "runs")]) == 0
     assert again.store.open("Paid").load("1") == before
     with Executor(Bank().flow, store=again.store) as payments:
         assert payments.run("1", Otp("1")).target is not None
@@ -116,7 +114,7 @@ def test_the_key_of_what_was_interrupted_is_the_one_that_the_builder_had(shop: S
         keys.append(context.idempotency_key)
         raise Killed
 
-    flow = workflow(name="once", target=Held, inputs=Request | Cvv, builders=[hold], transient=Cvv)
+    flow = workflow(name="once", target=Held, inputs=Union[Request, Cvv], builders=[hold], transient=Cvv)
     with Executor(flow, store=shop.store) as payments:
         with suppress(Killed):
             payments.run("2", Request(3), Cvv("1"))
