@@ -246,5 +246,5 @@ class Commits:
         if ended.draft is not None:
             slot, value = outcome
             self.state.built(number, versions, slot, ended.body, value, ended.kept)
-            if slot is not None:
+            if slot is not None and self.state.maker[slot] == number:
                 self.built.add(slot)

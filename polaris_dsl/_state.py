@@ -203,15 +203,13 @@ class State:
         before = self.made[call]
         self.made[call] = slot
         back = kept and slot in self.aside
-        if slot is not None:
+        if slot is not None and not (intended and self._came_too_late(call, slot, body, value)):
             if kept:
                 self._keep(slot, call, value)
             else:
                 self._put(slot, body, value, call)
         if before is not None and before != slot:
             self._withdraw(before, call)  # last: what is made now may take the place of what would go with it
-        if intended and slot is not None:
-            self._withdraw_too(slot, call)
         if self.gone or self.aside:
             self._drop(call, slot)
             self._look_at(range(len(self.finished)) if back else self._takers_of(call))
@@ -225,11 +223,12 @@ class State:
         self.postponed.pop(call, None)
         return self.intended.pop(call, None) is not None
 
-    def _withdraw_too(self, slot: int, call: int) -> None:
-        """Remove a product if what it was made from was, while nobody knew how the call had ended."""
-        absent = {consumed for consumed in self.plan.calls[call].consumes if not self.version[consumed]}
-        if not absent <= self.gone.keys():
-            self._withdraw(slot, call, aside=absent <= self.gone.keys() | self.aside.keys())
+    def _came_too_late(self, call: int, slot: int, body: object, value: object) -> bool:
+        """Say whether what a call consumed was withdrawn while nobody knew how it had ended: so is its product."""
+        absent = {slot for slot in self.plan.calls[call].consumes if not self.version[slot]} - self.gone.keys()
+        if absent and absent <= self.aside.keys() and body is not None and not self.version[slot]:
+            self.aside[slot] = Aside(self.n, body, value, call)
+        return bool(absent)
 
     def _apply_built(self, call: int, line: Built) -> None:
         spec = self.plan.calls[call]

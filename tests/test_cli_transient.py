@@ -154,7 +154,7 @@ def test_it_is_there_for_as_long_as_its_call_goes_on() -> None:
 
 
 def test_what_is_out_of_date_without_it_is_withdrawn_until_it_is_kept() -> None:
-    lines = [FED, BUILT, NEXT, REST, Fed(AT, (Put("A", "2"),))]
+    lines: List[Line] = [FED, BUILT, NEXT, REST, Fed(AT, (Put("A", "2"),))]
     assert states(lines) == {"A": (6, "present"), "T": (2, "gone"), "B": (3, "withdrawn"), "C": (4, "withdrawn")}
     lines += [REST, Fed(AT, (), ("T",))]
     kept = states([*lines, Built(AT, "b", {"A": 6, "T": 8}, (), ("B",)), REST])
@@ -165,7 +165,7 @@ def test_what_is_out_of_date_without_it_is_withdrawn_until_it_is_kept() -> None:
 
 def test_a_transient_product_is_withdrawn_and_comes_back_as_gone() -> None:
     made = Built(AT, "c", {"B": 3}, (), (), ("P",))
-    lines = [FED, BUILT, made, REST, Fed(AT, (Put("A", "2"),))]
+    lines: List[Line] = [FED, BUILT, made, REST, Fed(AT, (Put("A", "2"),))]
     assert states(lines)["P"] == (4, "withdrawn")
     lines += [Fed(AT, (), ("T",)), Built(AT, "b", {"A": 6, "T": 7}, (), ("B",))]
     assert states(lines)["P"] == (4, "gone")

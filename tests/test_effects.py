@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import collections
 import contextlib
+import functools
 import pickle
 import subprocess
 import sys
@@ -15,7 +17,7 @@ from typing import Any, Callable, ContextManager, Dict, Iterator, List, NoReturn
 
 import attrs
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from polaris_dsl import (
@@ -45,6 +47,7 @@ from polaris_dsl import (
     builder,
     workflow,
 )
+from polaris_dsl._attempt import idempotency_key
 from polaris_dsl.hooks import BuilderFailed, BuilderStarted
 from polaris_dsl.stores import Built, Failed, Intended, Journals, Line, Postponed, Released, Rested, Store
 from polaris_dsl.stores._lines import stamp
@@ -53,6 +56,7 @@ from polaris_dsl.stores.sqlite import SqliteStore
 from tests import effect_driver as driver
 from tests.effect_driver import Charged, Order, Receipt, write_receipt
 from tests.faults.disks import disk_with
+from tests.random_workflows import RandomWorkflow, Watch, random_workflows, value
 
 ROOT = Path(__file__).parent.parent
 RUN = driver.RUN
@@ -909,6 +913,30 @@ def test_a_result_for_data_that_was_withdrawn_meanwhile_is_not_seen(store: Store
     assert len(effects) == 2
 
 
+def test_a_result_that_comes_too_late_leaves_that_of_another_builder_alone(store: Store) -> None:
+    @builder
+    def check(order: Order) -> Union[Address, Declined]:
+        return Address("Main St") if order.cents else Declined("nothing to pay")
+
+    @builder(at_most_once=True)
+    def charge(address: Address) -> Charged:
+        raise Killed
+
+    @builder
+    def note(declined: Declined) -> Charged:
+        return Charged(0, declined.why)
+
+    flow = workflow(target=Receipt, inputs=Order, builders=[check, charge, note, write_receipt], name="shop")
+    runs = Executor(flow, store=store)
+    with pytest.raises(Killed):
+        runs.run(RUN, Order(500))
+    runs.run(RUN, Order(0))
+    run = runs.settle(RUN, charge, Charged(500, "k"))
+    assert (run.get(Charged), dict(run.built), run.status) == (Charged(0, "nothing to pay"), {}, Status.COMPLETE)
+    assert runs.load(RUN).get(Charged) == Charged(0, "nothing to pay")
+    assert runs.run(RUN).result() == Receipt("0 paid")
+
+
 def test_nothing_is_settled_where_the_builder_may_return_nothing(store: Store) -> None:
     def charge(order: Order) -> Optional[Charged]:
         raise Killed
@@ -1090,3 +1118,78 @@ def test_a_key_is_the_same_in_every_process(tmp_path: Path) -> None:
     for name in ("one", "two"):
         assert process(tmp_path / name, tmp_path / f"effects-{name}") == 0
     assert (tmp_path / "effects-one").read_text() == (tmp_path / "effects-two").read_text()
+
+
+# --- random workflows, in which each call may be the last of its process ---------------------------------------------
+
+
+class Deaths:
+    """Makes all builders of a workflow such that must not act twice, and ends processes before or after effects."""
+
+    def __init__(self, whens: Sequence[int]) -> None:
+        self.effects: Dict[str, List[str]] = {}
+        self._whens = list(whens)
+        self._acted: Dict[str, object] = {}
+
+    def over(self, flow: Workflow[object, object]) -> Workflow[object, object]:
+        return flow.replace(
+            {one: builder(self._doomed(one), name=one.name, at_most_once=True) for one in flow.builders}
+        )
+
+    def result_of(self, name: str) -> object:
+        """Return what one finds who looks whether the last call of a builder has had its effect."""
+        return self._acted.get(name, RETRY)
+
+    def _doomed(self, one: Builder[..., object]) -> Callable[..., object]:
+        @functools.wraps(one.function)
+        def act(*positional: object, **keyword: object) -> object:
+            self._acted.pop(one.name, None)
+            when = self._whens.pop() if self._whens else 0
+            if when == 1:
+                raise Killed
+            (key,) = [
+                context.idempotency_key for context in (*positional, *keyword.values()) if isinstance(context, Context)
+            ]
+            result = self._acted[one.name] = one.function(*positional, **keyword)
+            self.effects.setdefault(key, []).append(one.name)
+            if when == 2:
+                raise Killed
+            return result
+
+        return act
+
+
+def settle_all(runs: Executor[object, object], deaths: Deaths) -> None:
+    for one in runs.workflow.builders:
+        with contextlib.suppress(NotInterrupted, UnknownRun):
+            runs.settle(RUN, one, deaths.result_of(one.name))
+
+
+@given(flow=random_workflows(), whens=st.lists(st.sampled_from([0, 0, 1, 2]), max_size=12), data=st.data())
+@settings(max_examples=120, deadline=None, suppress_health_check=list(HealthCheck))
+def test_where_a_run_ends_does_not_depend_on_what_was_interrupted_nor_on_when_it_was_settled(
+    flow: RandomWorkflow, whens: List[int], data: st.DataObject
+) -> None:
+    deaths, journals = Deaths(whens), MemoryStore()
+    real = deaths.over(flow.real(Watch()))
+    fed: Dict[type, object] = {}
+    workers = data.draw(st.sampled_from([1, 3]), label="workers")
+    for _ in range(data.draw(st.integers(1, 6), label="calls")):
+        feeds = [value(one, data.draw(st.integers(0, 2))) for one in flow.inputs if data.draw(st.booleans())]
+        fed.update((type(one), one) for one in feeds)
+        with Executor(real, store=journals, max_workers=workers) as runs:
+            with contextlib.suppress(Killed, Interrupted):
+                runs.run(RUN, *feeds)
+            if data.draw(st.booleans(), label="settles"):
+                settle_all(runs, deaths)
+    with Executor(real, store=journals, max_workers=workers) as runs:
+        while True:
+            settle_all(runs, deaths)
+            with contextlib.suppress(Killed):
+                run = runs.run(RUN)
+                break
+    plain = Executor(flow.real(Watch())).run(RUN, *fed.values())
+    assert {one: run[one] for one in run} == {one: plain[one] for one in plain}
+    calls = [line for line in journals.open(real.name).load(RUN) if isinstance(line, Built)]
+    keys = [idempotency_key(real.name, RUN, line.by, line.inputs) for line in calls]
+    assert {key: len(names) for key, names in deaths.effects.items()} == dict(collections.Counter(keys))

@@ -215,7 +215,7 @@ OF_EFFECTS: List[Mutant] = [
         "versions, _ = state.intended[number]",
         "versions = state.versions(number)",
     ),
-    ("what was settled is not withdrawn", "_state.py", "self._withdraw_too(slot, call)", "pass"),
+    ("what was settled is not withdrawn", "_state.py", " and not (intended and self._is_gone(call)):", ":"),
 ]
 
 OF_STRAIGHT_CODE: List[Mutant] = [
