@@ -6,7 +6,7 @@ import json
 import re
 from contextlib import suppress
 from pathlib import Path
-from typing import Dict, List, Mapping, Sequence, Tuple
+from typing import Dict, List, Mapping, Sequence, Tuple, Union
 
 import attrs
 import pytest
@@ -114,7 +114,7 @@ def test_the_key_of_what_was_interrupted_is_the_one_that_the_builder_had(shop: S
         keys.append(context.idempotency_key)
         raise Killed
 
-    flow = workflow(name="once", target=Held, inputs=Request | Cvv, builders=[hold], transient=Cvv)
+    flow = workflow(name="once", target=Held, inputs=Union[Request, Cvv], builders=[hold], transient=Cvv)
     with Executor(flow, store=shop.store) as payments:
         with suppress(Killed):
             payments.run("2", Request(3), Cvv("1"))

@@ -217,8 +217,14 @@ OF_EFFECTS: List[Mutant] = [
     (
         "a result is settled for the inputs that there are by now",
         "_settle.py",
-        "versions, _ = state.intended[number]",
+        "versions = _as_of_now(state, number)",
         "versions = state.versions(number)",
+    ),
+    (
+        "a result is settled for the transient data that the call had",
+        "_settle.py",
+        "last.get(slot, version) for slot",
+        "version for slot",
     ),
     ("what was settled is not withdrawn", "_state.py", " and not (intended and self._is_gone(call)):", ":"),
 ]

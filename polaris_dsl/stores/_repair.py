@@ -51,9 +51,10 @@ def lost_of(cut: bytes, /, *, behind: int) -> Tuple[Lost, ...]:
 
 
 def _lost(line: int, said: Mapping[str, object]) -> Lost:
-    puts, kept, op, by = (said.get(key) for key in ("put", "kept", "op", "by"))
+    puts, op, by = (said.get(key) for key in ("put", "op", "by"))
     names = [put[0] for put in puts if isinstance(put, list) and put] if isinstance(puts, list) else []
-    names += kept if isinstance(kept, list) else []
+    for named in (said.get("kept"), said.get("transient")):
+        names += named if isinstance(named, list) else []
     return Lost(
         line,
         op if isinstance(op, str) else "",
