@@ -220,12 +220,6 @@ OF_EFFECTS: List[Mutant] = [
         "versions = _as_of_now(state, number)",
         "versions = state.versions(number)",
     ),
-    (
-        "a result is settled for the transient data that the call had",
-        "_settle.py",
-        "last.get(slot, version) for slot",
-        "version for slot",
-    ),
     ("what was settled is not withdrawn", "_state.py", " and not (intended and self._is_gone(call)):", ":"),
 ]
 
@@ -476,6 +470,18 @@ OF_TRANSIENT_DATA = [
         "_state.py",
         "waiting = list(self.lacking().stale) if self.gone else []",
         "waiting: List[int] = []",
+    ),
+    (
+        "a result is settled for the transient data that the call had",
+        "_settle.py",
+        "last.get(slot, version) for slot",
+        "version for slot",
+    ),
+    (
+        "what was interrupted is not told before its transient data come",
+        "_state.py",
+        "sorted(stale - self.intended.keys())",
+        "sorted(stale)",
     ),
     ("what is out of date is built upon", "_wave.py", "set(self._lacking.hopeless)", "set()"),
     (

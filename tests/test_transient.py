@@ -21,6 +21,7 @@ from polaris_dsl import (
     Context,
     Executor,
     FileStore,
+    Interrupted,
     MemoryStore,
     RunLocked,
     Status,
@@ -288,6 +289,35 @@ def test_a_call_that_was_killed_leaves_its_name_and_the_run_waits_for_it(tmp_pat
         assert payments.run("1", Cvv(SECRET)).target == Paid(3)
         assert bank.harvest() == ["tokenize", "hold", "pay"]
     assert SECRET not in "".join(path.read_text() for path in tmp_path.rglob("*.jsonl"))
+
+
+# --- what must not happen twice ------------------------------------------------------------------------------------
+
+
+class Killed(BaseException):
+    """What ends a process in the middle of a call."""
+
+
+def test_what_was_interrupted_is_told_without_it_and_settled_for_the_last_of_it(store: Store) -> None:
+    calls: List[str] = []
+
+    @builder(at_most_once=True)
+    def charge(request: Request, cvv: Cvv) -> Held:
+        calls.append("charge")
+        raise Killed
+
+    flow = workflow(target=Held, inputs=Union[Request, Cvv], builders=[charge], transient=Cvv)
+    with Executor(flow, store=store) as payments:
+        with pytest.raises(Killed):
+            payments.run("1", Request(3), Cvv(SECRET))
+        with pytest.raises(Interrupted):
+            payments.run("1")
+        assert payments.load("1").status is Status.FAILED
+        with pytest.raises(Interrupted):
+            payments.run("1", Cvv(SECRET))
+        assert payments.settle("1", charge, Held(3)).target == Held(3)
+        assert payments.run("1").target == Held(3)
+        assert calls == ["charge"]
 
 
 # --- an optional one -------------------------------------------------------------------------------------------------
