@@ -71,12 +71,11 @@ class Execution:
             self._caller_waits = False
             self._work(helper=False)
             with self._lock:
-                if self._has_work():
-                    continue
-                if not self._running:
+                nothing_due = not self._has_work()
+                if nothing_due and not self._running:
                     return
-                self._caller_waits = True
-            self._bell.acquire()
+                self._caller_waits = nothing_due
+            self._bell.acquire(blocking=nothing_due)
 
     def _ended_by(self, error: BaseException) -> BaseException:
         """Begin no other builder, wait for the helpers, and return what came first of all that has ended this.

@@ -238,8 +238,8 @@ OF_THE_CORE: List[Tuple[Mutant, str]] = [
         (
             "straight code says that an absent input was fed",
             "_straight.py",
-            'self._line_is(slot, "2", "    ", sure=slot in self._sure)',
-            'self._line_is(slot, "2", "    ", sure=True)',
+            'self._line_is(slot, "2", _INDENT, sure=slot in self._sure)',
+            'self._line_is(slot, "2", _INDENT, sure=True)',
         ),
         EXPRESS,
     ),
@@ -273,7 +273,7 @@ OF_THE_CORE: List[Tuple[Mutant, str]] = [
     (
         (
             "a run is gone straight through though it has begun",
-            "_executor.py",
+            "_turns.py",
             "        if lane:\n            return None",
             "        lane.lines.clear()",
         ),
@@ -309,9 +309,9 @@ OF_THE_CORE: List[Tuple[Mutant, str]] = [
     (
         (
             "touched calls are forgotten",
-            "_execution.py",
-            "state.touched.update(self._wave.left())",
-            "list(self._wave.left())",
+            "_waves.py",
+            "state.touched.update(wave.left())",
+            "list(wave.left())",
         ),
         RUNS,
     ),
