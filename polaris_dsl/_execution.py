@@ -7,7 +7,7 @@ import logging
 import threading
 from concurrent.futures import Executor as Pool
 from concurrent.futures import Future
-from typing import Callable, Dict, Optional
+from typing import Callable, Dict, Optional, Tuple
 
 from polaris_dsl._attempt import Attempt, Outcome, prepare
 from polaris_dsl._making import Making
@@ -39,7 +39,8 @@ class Execution:
         self._pool = pool
         self._free_helpers = max_workers - 1
         self._asked = self._came = 0
-        self._last_asked: Optional[Future[object]] = None
+        self._answer: Optional[Tuple[int, Future[object]]] = None
+        """What the pool answered last, and which time of asking that was."""
         self._refused = False
         self._lock = making.commits.lock
         self._running: Dict[int, bool] = {}
@@ -70,12 +71,11 @@ class Execution:
             self._caller_waits = False
             self._work(helper=False)
             with self._lock:
-                if self._has_work():
-                    continue
-                if not self._running:
+                nothing_due = not self._has_work()
+                if nothing_due and not self._running:
                     return
-                self._caller_waits = True
-            self._bell.acquire()
+                self._caller_waits = nothing_due
+            self._bell.acquire(blocking=nothing_due)
 
     def _ended_by(self, error: BaseException) -> BaseException:
         """Begin no other builder, wait for the helpers, and return what came first of all that has ended this.
@@ -159,14 +159,15 @@ class Execution:
             self._ring()
             return False
         if self._asked > self._came:
-            if self._last_asked is None or not self._last_asked.done():
+            asked, answer = self._answer or (0, None)
+            if answer is None or asked < self._asked or not answer.done():
                 return False
             self._nobody_came()  # it was called off
         if not self._free_helpers:
             return False
         self._free_helpers -= 1
         self._asked += 1
-        self._last_asked = None  # until the pool has answered
+        self._answer = None
         return True
 
     def _nobody_came(self) -> None:
@@ -177,10 +178,9 @@ class Execution:
         """Ask the pool for a thread; where it takes no more work, those that are there do all of it."""
         this = self._asked  # nobody asks again before the pool has answered, or one has come
         try:
-            asked: Future[object] = self._pool().submit(contextvars.copy_context().run, self._help)
-            with self._lock:
-                if this == self._asked:
-                    self._last_asked = asked
+            answer: Future[object] = self._pool().submit(contextvars.copy_context().run, self._help)
+            # Without the lock: whoever has come just now may have it, and is better not waited for.
+            self._answer = this, answer
         except Exception as error:  # noqa: BLE001  a lent pool may raise anything
             with self._lock:
                 if self._came < this == self._asked:

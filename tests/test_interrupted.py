@@ -199,3 +199,17 @@ def test_a_run_lock_is_let_go_of_when_nobody_has_it_in_hand_any_more(kind: str, 
 
 def test_a_lock_of_somebody_elses_store_is_left_to_it() -> None:
     let_go(contextlib.nullcontext())
+
+
+def test_who_is_forgotten_late_takes_the_run_from_nobody() -> None:
+    journals = MemoryStore().open("flow")
+    lock = journals.hold("r")
+    lock.__enter__()
+    seen = journals._holders["r"]  # as one who is about to say who has it
+    lock.let_go()
+    with journals.hold("r"):
+        del lock
+        gc.collect()
+        assert seen[2]() is None
+        with pytest.raises(RunLocked), journals.hold("r", wait_s=0):
+            pytest.fail("it was held twice")

@@ -331,6 +331,16 @@ def test_the_one_thread_that_was_refused_or_called_off_may_come_later(*, called_
         assert Executor(later_meeting(), max_workers=2, pool=pool).run("r", Seed(1)).target == Left(1)
 
 
+def test_a_pool_that_does_what_it_is_asked_at_once_and_then_raises_lends_no_thread_twice() -> None:
+    class Odd:
+        def submit(self, act: Callable[..., object], /, *args: object) -> object:
+            act(*args)
+            raise RuntimeError("and yet")
+
+    executor = Executor(Pair(lambda _: None).flow(), max_workers=2, pool=cast("Pool", Odd()))
+    assert executor.run("r", Seed(1)).target == After(2)
+
+
 def layers(count: int, width: int) -> Workflow[Any, Any]:
     """Return layers of builders that take a millisecond each, with one builder behind each layer."""
     before: type = Seed
