@@ -78,11 +78,14 @@ class Bank:
     calls: List[str] = attrs.field(factory=list)
     keys: List[str] = attrs.field(factory=list)
     down: bool = False
+    refuses: object = None
     asked: Callable[[], object] = bool
 
     @builder
     def tokenize(self, request: Request, cvv: Cvv) -> Token:
         self.calls.append("tokenize")
+        if cvv.text == self.refuses:
+            raise ValueError
         return Token(cvv.text)
 
     @builder
@@ -214,6 +217,73 @@ def test_a_newer_one_that_failed_leaves_nothing_of_the_older_one(store: Store) -
         for run in (caught.value.run, payments.load("1"), payments.run("1")):
             assert (run.missing, run.get(Held), run.get(Paid)) == ((Cvv,), None, None)
         assert payments.run("1", Cvv("b")).target == Paid(3)
+
+
+def test_a_newer_one_that_its_first_taker_refused_leaves_nothing_of_the_older_one(store: Store) -> None:
+    bank = Bank(refuses="b")
+    with Executor(bank.flow, store=store) as payments:
+        payments.run("1", Request(3), Cvv("a"), Otp("1"))
+        with pytest.raises(BuilderError):
+            payments.run("1", Cvv("b"))
+        assert (payments.load("1").missing, list(payments.load("1"))) == ((Cvv,), [Request, Otp])
+        assert payments.run("1", Cvv("a")).target == Paid(3)
+
+
+def test_what_is_made_again_as_it_was_is_nothing_new_to_the_outside(store: Store) -> None:
+    bank = Bank(down=True)
+    keys: List[str] = []
+
+    @builder
+    def check(request: Request, cvv: Cvv) -> Hint:
+        if cvv.text == "wrong":
+            raise ValueError
+        return Hint("a token")
+
+    @builder
+    def hold(hint: Hint, context: Context) -> Held:
+        keys.append(context.idempotency_key)
+        return Held(3)
+
+    flow = workflow(
+        target=Paid, inputs=Union[Request, Cvv, Otp], builders=[check, hold, bank.pay], transient=Cvv, name="kept"
+    )
+    with Executor(flow, store=store) as payments:
+        assert payments.run("1", Request(3), Cvv("right"), Otp("1")).target == Paid(3)
+        with pytest.raises(BuilderError):
+            payments.run("1", Cvv("wrong"))
+        assert payments.load("1").missing == (Cvv,)
+    with Executor(flow, store=store) as payments:
+        run = payments.run("1", Cvv("right"))
+        assert (run.target, dict(run.built)) == (Paid(3), {Hint: Hint("a token")})
+        assert payments.run("1", Request(4)).missing == (Cvv,)
+        assert payments.run("1", Cvv("right")).target == Paid(3)
+    assert len(keys) == 1
+    assert bank.harvest() == ["pay"]
+
+
+def test_what_is_settled_while_its_inputs_are_set_aside_comes_back_with_them(store: Store) -> None:
+    calls: List[int] = []
+
+    @builder
+    def check(request: Request, cvv: Cvv) -> Hint:
+        return Hint("a token")
+
+    @builder(at_most_once=True)
+    def charge(hint: Hint) -> Held:
+        calls.append(1)
+        raise KeyboardInterrupt
+
+    flow = workflow(target=Held, inputs=Union[Request, Cvv], builders=[check, charge], transient=Cvv)
+    with Executor(flow, store=store) as payments:
+        with pytest.raises(KeyboardInterrupt):
+            payments.run("1", Request(3), Cvv("a"))
+        with pytest.raises(Interrupted):
+            payments.run("1")
+        assert payments.run("1", Request(4)).missing == (Cvv,)
+        assert payments.settle("1", charge, Held(3)).missing == (Cvv,)
+        assert payments.load("1").target is None
+        assert payments.run("1", Cvv("a")).target == Held(3)
+    assert calls == [1]
 
 
 def test_the_idempotency_key_is_the_same_although_it_was_fed_again(store: Store) -> None:
