@@ -153,7 +153,7 @@ def test_ctrl_c_at_any_place_ends_the_call_and_leaves_the_run_to_the_next(
         assert sorted(built) == ["both", "left", "right"]
 
 
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # one may come while rubbish is collected
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # one in a collection of rubbish
 def test_real_signals_at_any_time_leave_runs_that_go_on() -> None:
     runs = Executor(flow(), max_workers=1)
     before = signal.signal(signal.SIGALRM, signal.default_int_handler)
