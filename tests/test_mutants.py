@@ -301,15 +301,6 @@ OF_THE_CORE: List[Tuple[Mutant, str]] = [
     ),
     (
         (
-            "a straight way that was interrupted goes on for ever",
-            "stores/_memory.py",
-            "                lane.end()",
-            "                pass",
-        ),
-        EXPRESS,
-    ),
-    (
-        (
             "straight code takes the version of an input for that of a product",
             "_straight.py",
             "self._lines_of[slot] = line",

@@ -319,6 +319,29 @@ def test_straight_code_that_does_not_reach_the_target_leaves_a_run_that_waits() 
     assert (run.status, run.silent, called) == (Status.PAUSED, ("charge_or_not",), ["charge_or_not"])
 
 
+def test_what_follows_what_was_left_out_is_left_out_too() -> None:
+    called: List[object] = []
+    packed = data_named("Packed")
+
+    @builder
+    def charge_or_not(order: Order) -> Optional[Charged]:
+        return None if order.cents > 1 else Charged(order.cents)
+
+    def pack(charged: Charged) -> Any:
+        return packed(charged.cents)
+
+    def ship_packed(packed: Any) -> Shipped:
+        called.append(packed)
+        return Shipped(1)
+
+    pack.__annotations__["return"] = ship_packed.__annotations__["packed"] = packed
+    flow = workflow(target=Shipped, inputs=Order, builders=[charge_or_not, builder(pack), builder(ship_packed)])
+    warm(flow, Order(1))
+    called.clear()
+    assert flow.run(Order(2)).silent == ("charge_or_not",)
+    assert called == []
+
+
 def test_a_default_stands_in_for_an_input_that_is_absent() -> None:
     @builder
     def ship_with(charged: Charged, order: Order = Order(7)) -> Shipped:

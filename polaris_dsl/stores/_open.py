@@ -12,7 +12,15 @@ from typing import Iterator, List, Optional, Sequence, Tuple
 
 import attrs
 
-from polaris_dsl.errors import CommitUnknown, CorruptJournal, NotWritten, UnknownRun, UnsafeStore, WrongWorkflow
+from polaris_dsl.errors import (
+    CommitUnknown,
+    CorruptJournal,
+    NotWritten,
+    RunLocked,
+    UnknownRun,
+    UnsafeStore,
+    WrongWorkflow,
+)
 from polaris_dsl.stores._disk import Descriptors, Disk
 from polaris_dsl.stores._journal import start, write
 from polaris_dsl.stores._lines import Line, Rested, Started
@@ -111,6 +119,8 @@ class OpenJournal:
         self._lines: List[Line] = []
         self._tip = start(address.run)
         self._unsynced = False
+        self._may_hold = False
+        """Whether the run lock is held, or was being taken."""
         self._own = [fd]
         """The file, until it is closed: then another one may have its number."""
         self._append_lock = AppendLock(fd, ground.locks)
@@ -125,7 +135,12 @@ class OpenJournal:
         Raises:
             RunLocked: another held it for all that time.
         """
-        take_run(self.ground.locks, self.fd, self.address.path, run=self.address.run, wait_s=wait_s)
+        self._may_hold = True  # before, for one who is interrupted in the middle
+        try:
+            take_run(self.ground.locks, self.fd, self.address.path, run=self.address.run, wait_s=wait_s)
+        except RunLocked:
+            self._may_hold = False
+            raise
 
     def in_place(self) -> bool:
         """Return whether this is still the file that the path names: what is locked may have been removed meanwhile."""
@@ -215,14 +230,14 @@ class OpenJournal:
 
     def give_up(self) -> None:
         """Let go of the run lock, if it is held, and close; this too can be done again."""
-        if self._own:
+        if self._may_hold:
             with suppress(OSError):
                 self.ground.locks.drop_run(self.fd, self.address.path)
-            self.close()
+        self.close()
 
     def close(self) -> None:
         """Close the file, which ends all locks on it."""
-        self.usable = False
+        self.usable = self._may_hold = False
         self.ground.descriptors.close_first(self._own)
 
     def _remove_if_empty(self) -> None:

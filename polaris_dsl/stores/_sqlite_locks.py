@@ -9,6 +9,7 @@ from contextlib import suppress
 from hashlib import blake2b, sha256
 from typing import Callable, List, Optional, Tuple
 
+from polaris_dsl.errors import RunLocked
 from polaris_dsl.stores._disk import READ, Descriptors, Disk
 from polaris_dsl.stores._hold import Hold
 from polaris_dsl.stores._locks import (
@@ -130,7 +131,11 @@ def held(
     def take() -> None:
         with readable(file.beside):
             opened.append(file.files.open(file.beside, create=True))
-            take_run(file.locks, opened[0], name, run=at.run, wait_s=wait_s)
+            try:
+                take_run(file.locks, opened[0], name, run=at.run, wait_s=wait_s)
+            except RunLocked:
+                file.files.close_first(opened)  # and nothing else: there is nothing to let go of
+                raise
         then()
 
     def let_go() -> None:
