@@ -215,7 +215,12 @@ OF_EFFECTS: List[Mutant] = [
         "versions, _ = state.intended[number]",
         "versions = state.versions(number)",
     ),
-    ("what was settled is not withdrawn", "_state.py", " and not (intended and self._is_gone(call)):", ":"),
+    (
+        "what was settled is not withdrawn",
+        "_state.py",
+        " and not (intended and self._came_too_late(call, slot, body, value)):",
+        ":",
+    ),
 ]
 
 OF_STRAIGHT_CODE: List[Mutant] = [
@@ -387,8 +392,8 @@ OF_TRANSIENT_DATA = [
     (
         "who made what has gone is not called again",
         "_state.py",
-        "                if self.made[call] == slot:\n                    self._forget(call)",
-        "                if False:\n                    self._forget(call)",
+        "if self.made[call] == slot and finished is not None:",
+        "if False:",
     ),
     (
         "transient data stay",
@@ -406,8 +411,23 @@ OF_TRANSIENT_DATA = [
     (
         "what others built of data that has gone is withdrawn",
         "_state.py",
-        "if slot is not None and slot not in self.gone:",
-        "if slot is not None:",
+        "self.finished[call], self.recalled[call] = None, finished",
+        "self._outdate(call)",
+    ),
+    ("what was set aside is lost", "_state.py", "self._withdraw(slot, call, aside=True)", "self._withdraw(slot, call)"),
+    ("what was built of what comes back is lost", "_state.py", "waiting.extend(self._following(slot))", "pass"),
+    ("what was set aside comes back to something else", "_state.py", "self._drop(call, slot)", "pass"),
+    (
+        "what comes back was not read",
+        "_state.py",
+        "if was.value is UNREAD:\n                self.aside",
+        "if False:\n                self.aside",
+    ),
+    (
+        "what was settled is lost while its inputs are set aside",
+        "_state.py",
+        "if absent and absent <= self.aside.keys()",
+        "if False",
     ),
     (
         "a maker that makes nothing now leaves what was built of what has gone",
