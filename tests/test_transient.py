@@ -324,6 +324,24 @@ def test_it_waits_with_its_call_where_another_has_the_run(store: Store) -> None:
     assert bank.calls.count("hold") == 2
 
 
+def test_a_transient_product_that_is_made_again_as_it_was_within_one_call_is_kept(store: Store) -> None:
+    with Executor(Bank().flow, store=store) as others:
+        news = [Request(4)]
+
+        def feed() -> None:
+            if news:
+                others.feed("1", news.pop())
+
+        bank = Bank(asked=feed)
+        with Executor(bank.flow, store=store) as payments:
+            run = payments.run("1", Request(3), Cvv(SECRET), Otp("1"))
+        assert (run.target, bank.harvest()) == (Paid(4), ["tokenize", "hold", "tokenize", "hold", "pay"])
+    kept = [
+        line.kept for line in store.open("Paid").load("1") if isinstance(line, Built) and "Bank.tokenize" in line.by
+    ]
+    assert kept == [(), ("Token",)]
+
+
 def test_a_run_in_memory_has_them_for_as_long_as_it_goes_on() -> None:
     bank = Bank()
     run = bank.flow.run(Request(3), Cvv(SECRET), Otp("1"))
