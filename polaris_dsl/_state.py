@@ -327,7 +327,7 @@ class State:
     def out_of_date(self) -> AbstractSet[int]:
         """Return the slots of what calls made that lack data now, and of what was built from that by consuming it."""
         slots: Set[int] = set()
-        waiting = list(self.lacking().stale) if self.gone else []
+        waiting = [call for call in self.lacking().stale if self.lacks(call)] if self.gone else []
         for call in waiting:  # grows while it is walked
             slot = self.made[call]
             if slot is not None and slot not in slots and self.maker[slot] == call:

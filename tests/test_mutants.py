@@ -459,7 +459,7 @@ OF_TRANSIENT_DATA = [
     (
         "what is out of date is shown",
         "_state.py",
-        "waiting = list(self.lacking().stale) if self.gone else []",
+        "waiting = [call for call in self.lacking().stale if self.lacks(call)] if self.gone else []",
         "waiting: List[int] = []",
     ),
     (
@@ -473,6 +473,12 @@ OF_TRANSIENT_DATA = [
         "_state.py",
         "sorted(stale - self.intended.keys())",
         "sorted(stale)",
+    ),
+    (
+        "what others built of data that is made again is out of date",
+        "_state.py",
+        "self.lacking().stale if self.lacks(call)]",
+        "self.lacking().stale]",
     ),
     ("what is out of date is built upon", "_wave.py", "set(self._lacking.hopeless)", "set()"),
     (
