@@ -14,7 +14,7 @@ import zlib
 from collections import Counter
 from decimal import Decimal
 from pathlib import Path
-from typing import Dict, Optional, Union
+from typing import Dict, Optional, Tuple, Union
 
 import attrs
 
@@ -22,6 +22,7 @@ from examples.payments.bank import has_funds, one_time_password
 from examples.payments.cards import Cards
 from examples.payments.data import (
     Authorized,
+    Cvv,
     EncryptedCard,
     Instrument,
     Otp,
@@ -34,7 +35,7 @@ from examples.payments.data import (
 from examples.payments.flows import CardInputs, Outcome, initiate
 from examples.payments.invoices import Invoices
 from examples.payments.keys import Keyring
-from examples.payments.network import LOST_PERCENT, GatewayTimeout
+from examples.payments.network import LOST_PERCENT, GatewayTimeout, check_cvv
 from polaris_dsl import BuilderError, Context, Executor, FileStore, Workflow, builder, workflow
 
 KEYS = Keyring(b"32 bytes that are no secret here")
@@ -68,7 +69,8 @@ class Vault:
     tokens: Dict[str, str] = attrs.field(factory=dict)
 
     @builder
-    async def tokenize_card(self, card: EncryptedCard) -> Instrument:
+    async def tokenize_card(self, card: EncryptedCard, cvv: Cvv) -> Instrument:
+        check_cvv(cvv.digits)
         await self.network.ask(card.fingerprint)
         token = self.tokens.setdefault(card.fingerprint, f"tok_{len(self.tokens)}")
         return Instrument(token, label=f"card ending in {card.last_digits}")
@@ -121,6 +123,7 @@ def card_payment(vault: Vault, bank: Bank, invoices: Invoices) -> Workflow[Outco
             bank.complete,
             invoices.write_invoice,
         ],
+        transient=Cvv,
     )
 
 
@@ -131,10 +134,12 @@ async def pay(payments: Executor[Outcome, CardInputs], number: int) -> Outcome:
     order_id = request.order_id
     sealed = CARDS.seal(f"{4111111111110000 + number}", order_id=order_id)
     otp = Otp(1, digest(one_time_password(order_id), order_id=order_id))
+    fed: Tuple[CardInputs, ...] = (request, sealed, Cvv(f"{number % 999 + 1:03}"))
     for _ in range(ROUNDS):
         with contextlib.suppress(BuilderError):
-            await payments.arun(order_id, request, sealed)
+            await payments.arun(order_id, *fed)
             break
+        fed = ()  # what was fed is kept, and the CVV was used: only the bank has to be asked again
     return (await payments.arun(order_id, otp)).result()
 
 

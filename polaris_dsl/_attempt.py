@@ -210,11 +210,19 @@ def idempotency_key(workflow: str, run_id: str, builder: str, lineage: Mapping[s
     return hashlib.blake2b(facts, digest_size=16).hexdigest()
 
 
-def raise_first(failures: Mapping[int, BuilderError], run: RunSoFar, /) -> None:
-    """Raise the failure that is first in plan order, with the run so far and all failures; nothing if there is none."""
+def raise_first(plan: Plan, failures: Mapping[int, BuilderError], run: RunSoFar, /, *, lasts: bool = True) -> None:
+    """Raise the failure that is first in plan order, with the run so far and all failures; nothing if there is none.
+
+    `lasts`: whether the run goes on with another call.
+    """
     if not failures:
         return
     ordered = [failures[call] for call in sorted(failures)]
-    for error in ordered:
+    missing = {plan.slots[data] for data in run.missing}
+    for call, error in failures.items():
+        gone = [
+            slot for slot in plan.inputs if slot in plan.transient and slot in {*missing, *plan.calls[call].consumes}
+        ]
+        error.again = plan.names(gone) if lasts else None
         error.with_run(run, ordered)
     raise ordered[0]

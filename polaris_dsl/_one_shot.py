@@ -100,5 +100,5 @@ class OneShot:
             error.with_run(run_of(state.at_rest(), run_id=run_id, built=commits.built))
             raise
         run = run_of(state.at_rest(), run_id=run_id, built=commits.built)
-        raise_first(commits.failures, run)
+        raise_first(self._plan, commits.failures, run, lasts=False)
         return run

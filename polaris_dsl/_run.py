@@ -164,9 +164,10 @@ def _asleep(state: State) -> Mapping[int, Versions]:
 
 
 def wake_at(state: State, /) -> Optional[datetime]:
-    """Return when the first call may be made that asked to be made again later; None if none did."""
-    waits = state.postponed.items()
-    return min((moment(until) for call, (versions, until) in waits if state.current(call, versions)), default=None)
+    """Return when the first call may be made that asked to be made again later; None if none did, or it lacks data."""
+    waits = [(call, until) for call, (versions, until) in state.postponed.items() if state.current(call, versions)]
+    ready = [call for call, _ in waits if 0 not in state.plan.calls[call].consumes_of(state.version)]
+    return min((moment(until) for call, until in waits if call in ready), default=None)
 
 
 def _missing(state: State) -> Iterator[type]:

@@ -128,7 +128,7 @@ class Turns:
 
     def _ended(self, making: Making, run: Run[object]) -> Run[object]:
         self.runs.keep(run.id, making.commits.state)
-        raise_first(making.commits.failures, run)
+        raise_first(self.runs.plan, making.commits.failures, run)
         return run
 
 

@@ -71,9 +71,10 @@ class Wave:
         return self._state.ready(call) or call in self._lacking.again
 
     def _spread(self, stuck: List[int]) -> None:
-        """Leave alone what follows calls that lack data."""
+        """Leave alone what follows calls that lack data; what was interrupted is not called, and that is to be told."""
+        told = self._state.intended
         for call in stuck:  # grows while it is walked
-            new = [follower for follower in self._followers[call] if follower not in self._stuck]
+            new = [one for one in self._followers[call] if one not in self._stuck and one not in told]
             self._stuck.update(new)
             stuck.extend(new)
 

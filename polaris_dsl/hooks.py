@@ -57,7 +57,7 @@ class RunStarted:
 @final
 @_event
 class BuilderStarted:
-    """A builder is about to be called. Exactly one of the four events that follow ends it.
+    """A builder is about to be called. Exactly one of the four events that follow ends it, or the end of the run does.
 
     Attributes:
         run_id: the run.

@@ -128,6 +128,8 @@ class OpenTelemetryHook:
             return
         if self._calls.get(call.key) is call:
             del self._calls[call.key]
+        for attempt in call.running.values():  # cancelled, or interrupted: nobody told how it ended
+            _end(attempt.span, event.at, error=event.error)
         call.span.set_attributes({"polaris.status": event.status, "polaris.missing": event.missing})
         _end(call.span, event.at, error=event.error)
         if get_value(self._current) is call:

@@ -129,7 +129,9 @@ def test_a_failure_tells_the_builder_the_run_the_place_and_what_happens_next() -
     assert str(error).splitlines()[0] == "builder make raised ValueError: 3"
     assert error.place.startswith(__file__)
     assert f"in run {error.run_id!r}, at {error.place}" in str(error)
-    assert "the next call of run(" in str(error)
+    assert "nothing is kept of a run in memory" in str(error)
+    error.again = ()
+    assert "its inputs are kept: the next call of run(" in str(error)
     assert (error.failures, error.run.missing, error.run[Seed]) == ((error,), (), Seed(3))
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from textwrap import dedent
 from typing import Any, Callable, List, NamedTuple, Optional, Sequence, Type, Union
 
+import attrs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -827,15 +828,15 @@ def test_what_became_of_a_run_in_between_counts(clock: VirtualClock, store: Any,
         "delete": lambda: runs.delete("1"),
         "feed": lambda: runs.feed("1", Order(6)),
     }
-    runs._journals = Between(runs._journals, acts[act])
+    runs._runs = attrs.evolve(runs._runs, journals=Between(runs._journals, acts[act]))
     assert runs.wake(NOON + MINUTE) == ()
-    assert [run_id for run_id, _ in runs._journals.journals.runs()] == ([] if act == "delete" else ["1"])
+    assert [run_id for run_id, _ in runs._journals.runs()] == ([] if act == "delete" else ["1"])
 
 
 def test_a_run_that_is_deleted_while_it_is_listed_is_passed_over(clock: VirtualClock, store: Any) -> None:
     runs = Executor(flow_of(Gateway()), store=store, clock=clock)
     runs.feed("1", Order(5))
-    runs._journals = Between(runs._journals, lambda: runs.delete("1"))
+    runs._runs = attrs.evolve(runs._runs, journals=Between(runs._journals, lambda: runs.delete("1")))
     assert list(runs.runs()) == []
 
 

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 from contextlib import suppress
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Union
 
@@ -23,6 +24,7 @@ from polaris_dsl import (
     FileStore,
     Interrupted,
     MemoryStore,
+    RetryAt,
     RunLocked,
     Status,
     UnexpectedData,
@@ -280,7 +282,8 @@ def test_what_is_settled_while_its_inputs_are_set_aside_comes_back_with_them(sto
             payments.run("1", Request(3), Cvv("a"))
         with pytest.raises(Interrupted):
             payments.run("1")
-        assert payments.run("1", Request(4)).missing == (Cvv,)
+        with pytest.raises(Interrupted):
+            payments.run("1", Request(4))
         assert payments.settle("1", charge, Held(3)).missing == (Cvv,)
         assert payments.load("1").target is None
         assert payments.run("1", Cvv("a")).target == Held(3)
@@ -407,6 +410,55 @@ def test_what_was_interrupted_is_told_without_it_and_settled_for_the_last_of_it(
         assert payments.settle("1", charge, Held(3)).target == Held(3)
         assert payments.run("1").target == Held(3)
         assert calls == ["charge"]
+
+
+def test_what_was_interrupted_is_told_without_a_product_that_it_took(store: Store) -> None:
+    @builder(at_most_once=True)
+    def charge(request: Request, token: Token) -> Held:
+        raise Killed
+
+    bank = Bank()
+    flow = workflow(
+        target=Held,
+        inputs=Union[Request, Cvv],
+        builders=[bank.tokenize, charge],
+        transient=Union[Cvv, Token],
+    )
+    with Executor(flow, store=store) as payments:
+        with pytest.raises(Killed):
+            payments.run("1", Request(3), Cvv(SECRET))
+        for _ in range(2):
+            with pytest.raises(Interrupted):
+                payments.run("1")
+            assert payments.load("1").status is Status.FAILED
+        assert payments.settle("1", charge, Held(3)).target == Held(3)
+        assert bank.harvest() == ["tokenize"]
+
+
+def test_a_builder_that_asks_to_be_called_later_and_lacks_it_then_wakes_nobody(store: Store) -> None:
+    when = datetime(2026, 3, 1, tzinfo=timezone.utc)
+
+    @builder
+    def charge(request: Request, cvv: Cvv) -> Held:
+        raise RetryAt(when)
+
+    flow = workflow(target=Held, inputs=Union[Request, Cvv], builders=[charge], transient=Cvv)
+    with Executor(flow, store=store) as payments:
+        run = payments.run("1", Request(3), Cvv(SECRET))
+        assert (run.status, run.missing, run.wake_at) == (Status.PAUSED, (Cvv,), None)
+        assert payments.wake(when) == ()
+
+
+def test_a_failure_says_what_has_to_be_fed_again(store: Store) -> None:
+    with Executor(Bank(down=True).flow, store=store) as payments:
+        with pytest.raises(BuilderError) as caught:
+            payments.run("1", Request(3), Cvv(SECRET))
+        assert caught.value.again == ("Cvv",)
+        assert str(caught.value).splitlines()[-1] == (
+            "  its inputs are kept, but for Cvv: the next call of run('1') that is fed that again tries it again"
+        )
+    with pytest.raises(BuilderError, match="nothing is kept of a run in memory: the next one begins anew"):
+        Bank(down=True).flow.run(Request(3), Cvv(SECRET), Otp("1"))
 
 
 # --- what is set aside -----------------------------------------------------------------------------------------------

@@ -53,6 +53,8 @@ class BuilderError(RunError):
         failures: one error for each builder that failed in this call, in plan order; the first is the one raised.
         interrupted: whether its effect may have happened, and it has `at_most_once=True`: the next call raises
             `Interrupted`, which has to be settled.
+        again: the names of the transient data that the next call has to be fed again; None if there is no next call,
+            for the run was in memory alone.
     """
 
     run: RunSoFar
@@ -63,6 +65,7 @@ class BuilderError(RunError):
         self.place = place
         self.failures: Tuple[BuilderError, ...] = (self,)
         self.interrupted = False
+        self.again: Optional[Tuple[str, ...]] = ()
 
     def _what(self) -> str:
         return f"builder {self.builder} {raised(self)}"
@@ -78,7 +81,12 @@ class BuilderError(RunError):
                 "its effect may have happened, so it is not called again by itself:"
                 f" settle({self.run_id!r}, {self.builder}, what it should have returned, or RETRY)"
             )
-        return f"its inputs are kept: the next call of run({self.run_id!r}) tries it again"
+        if self.again is None:
+            return "nothing is kept of a run in memory: the next one begins anew"
+        kept, again = "its inputs are kept", ""
+        if self.again:
+            kept, again = f"its inputs are kept, but for {', '.join(self.again)}", " that is fed that again"
+        return f"{kept}: the next call of run({self.run_id!r}){again} tries it again"
 
     def with_run(self, run: RunSoFar, failures: Sequence[BuilderError], /) -> Self:
         """Add what is known when the call ends: the run so far, and all failures in plan order."""
