@@ -165,9 +165,9 @@ def _asleep(state: State) -> Mapping[int, Versions]:
 
 def wake_at(state: State, /) -> Optional[datetime]:
     """Return when the first call may be made that asked to be made again later; None if none did, or it lacks data."""
-    waits = [(call, until) for call, (versions, until) in state.postponed.items() if state.current(call, versions)]
-    ready = [call for call, _ in waits if 0 not in state.plan.calls[call].consumes_of(state.version)]
-    return min((moment(until) for call, until in waits if call in ready), default=None)
+    lacks = state.lacking().hopeless if state.gone else ()
+    waits = [(call, *facts) for call, facts in state.postponed.items() if call not in lacks]
+    return min((moment(until) for call, versions, until in waits if state.current(call, versions)), default=None)
 
 
 def _missing(state: State) -> Iterator[type]:
@@ -186,7 +186,7 @@ def _silent(state: State) -> Iterator[str]:
     for call, spec in enumerate(plan.calls):
         finished = state.finished[call]
         returned_nothing = state.made[call] is None and finished is not None and state.current(call, finished)
-        present = 0 not in spec.consumes_of(state.version)
+        present = all(state.version[slot] or slot in state.gone for slot in spec.consumes)
         if returned_nothing and present and plan.worlds.possible(plan.leads[call] & open_worlds):
             yield spec.name
 

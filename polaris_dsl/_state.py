@@ -302,8 +302,11 @@ class State:
         finished = self.finished[call]
         return bool(absent) and absent <= self.gone.keys() and (finished is None or not self.current(call, finished))
 
-    def lacking(self) -> Lacking:
-        """Return which calls lack data that have gone, and which are to be made again for that."""
+    def lacking(self, asleep: AbstractSet[int] = frozenset(), /) -> Lacking:
+        """Return which calls lack data that have gone, and which are to be made again for that.
+
+        For those that are `asleep`, none is: they asked not to be called before a time that has not come.
+        """
         stale: Set[int] = set()
         again: Set[int] = set()
         wanted: Set[Optional[int]] = set()
@@ -312,7 +315,7 @@ class State:
             lost = self.made[call] in wanted
             if self.lacks(call) or (lost and absent and absent <= self.gone.keys()):
                 stale.add(call)
-                wanted.update(absent)
+                wanted.update(() if call in asleep else absent)
             elif lost and not absent:
                 again.add(call)
         coming = {self.made[call] for call in again}

@@ -22,7 +22,8 @@ class Wave:
         self._state = state
         self._followers = state.plan.followers
         self._tried = tried
-        self._lacking = state.lacking() if state.gone else NOTHING_LACKS
+        asleep = state.postponed.keys() & tried.keys()
+        self._lacking = state.lacking(asleep) if state.gone else NOTHING_LACKS
         self._stuck: Set[int] = set(self._lacking.hopeless)
         self._waiting: Union[List[int], Dict[int, int]]
         self._spread(list(self._stuck))

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 from contextlib import suppress
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Union
 
@@ -36,6 +36,7 @@ from polaris_dsl import (
 from polaris_dsl._cli._runs_story import story_of
 from polaris_dsl.stores import Built, Fed, Line, Rested, Started, Store
 from polaris_dsl.stores.sqlite import SqliteStore
+from polaris_dsl.testing import VirtualClock
 from tests.naive_run import naive_run
 from tests.random_workflows import RandomWorkflow, Watch, random_workflows, value
 
@@ -447,6 +448,46 @@ def test_a_builder_that_asks_to_be_called_later_and_lacks_it_then_wakes_nobody(s
         run = payments.run("1", Request(3), Cvv(SECRET))
         assert (run.status, run.missing, run.wake_at) == (Status.PAUSED, (Cvv,), None)
         assert payments.wake(when) == ()
+
+
+def test_a_builder_that_asks_to_be_called_later_has_what_it_lacks_made_again_then(store: Store) -> None:
+    when = datetime(2026, 3, 1, tzinfo=timezone.utc)
+    clock = VirtualClock(when - timedelta(hours=1))
+    calls: List[str] = []
+
+    @builder
+    def draw(request: Request) -> Key:
+        calls.append("draw")
+        return Key(request.cents)
+
+    @builder
+    def use(request: Request, key: Key) -> Sealed:
+        calls.append("use")
+        if clock.now() < when:
+            raise RetryAt(when)
+        return Sealed(str(key.number))
+
+    flow = workflow(target=Sealed, inputs=Request, builders=[draw, use], transient=Key)
+    with Executor(flow, store=store, clock=clock) as letters:
+        for _ in range(3):
+            run = letters.run("1", Request(3))
+            assert (run.status, run.missing, run.wake_at) == (Status.PAUSED, (), when)
+        assert letters.load("1").status is Status.PAUSED
+        assert calls == ["draw", "use"]
+        clock.advance(3600)
+        assert [run.target for run in letters.wake()] == [Sealed("3")]
+        assert calls == ["draw", "use", "draw", "use"]
+
+
+def test_a_builder_that_took_it_and_returned_nothing_is_named(store: Store) -> None:
+    @builder
+    def check(request: Request, cvv: Cvv) -> Optional[Held]:
+        return None
+
+    flow = workflow(target=Held, inputs=Union[Request, Cvv], builders=[check], transient=Cvv)
+    with Executor(flow, store=store) as payments:
+        for run in (payments.run("1", Request(3), Cvv(SECRET)), payments.load("1")):
+            assert (run.status, run.missing, run.silent) == (Status.PAUSED, (), ("check",))
 
 
 def test_a_failure_says_what_has_to_be_fed_again(store: Store) -> None:

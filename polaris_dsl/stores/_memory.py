@@ -178,7 +178,6 @@ class MemoryJournals:
         # Ctrl-C may come in between.
         run, bell = held.run, threading.Lock()
         ends_s = None if wait_s is None else time.monotonic() + wait_s
-        bell.acquire()
         while True:
             with self._lock:
                 self._bells.discard(bell)
@@ -188,6 +187,8 @@ class MemoryJournals:
                 left_s = LONGEST_WAIT_S if ends_s is None else min(ends_s - time.monotonic(), LONGEST_WAIT_S)
                 if left_s <= 0:
                     raise _locked(run, self._holders[run])
+                bell = threading.Lock()  # another one: the last may have been rung after it was not waited for any more
+                bell.acquire()
                 self._bells.add(bell)
             bell.acquire(timeout=left_s)
 
