@@ -47,7 +47,7 @@ class Wave:
     def would_run(self) -> Iterator[int]:
         """Yield what is due, and what lacks only what these are to make again."""
         yield from self.due
-        yield from self._lacking.stale - self._lacking.hopeless
+        yield from self._lacking.stale - self._stuck
 
     def left(self) -> Iterator[int]:
         """Yield the calls that were not settled, or are due still because they or those before them failed."""

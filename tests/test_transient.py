@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 from polaris_dsl import (
     BuilderError,
     Context,
+    DefinitionError,
     Executor,
     FileStore,
     Interrupted,
@@ -411,6 +412,45 @@ def test_what_was_interrupted_is_told_without_it_and_settled_for_the_last_of_it(
         assert payments.settle("1", charge, Held(3)).target == Held(3)
         assert payments.run("1").target == Held(3)
         assert calls == ["charge"]
+
+
+def test_what_must_not_happen_twice_makes_no_transient_data() -> None:
+    @builder(at_most_once=True)
+    def open_door(request: Request) -> Token:
+        return Token("")
+
+    with pytest.raises(DefinitionError, match="open_door has at_most_once=True and makes Token, which is transient"):
+        workflow(target=Held, inputs=Request, builders=[open_door, Bank().hold], transient=Token)
+
+
+def test_a_failure_behind_what_is_out_of_date_is_not_told_again(store: Store) -> None:
+    broken = [True]
+
+    @builder
+    def write_letter(request: Request, cvv: Cvv) -> Letter:
+        return Letter(str(request.cents))
+
+    @builder
+    def make_key(letter: Letter) -> Key:
+        return Key(len(letter.text))
+
+    @builder
+    def close(letter: Letter, key: Key) -> Sealed:
+        if broken[0]:
+            raise ValueError
+        return Sealed(letter.text)
+
+    flow = workflow(
+        target=Sealed, inputs=Union[Request, Cvv], builders=[write_letter, make_key, close], transient=Union[Cvv, Key]
+    )
+    with Executor(flow, store=store) as letters:
+        with pytest.raises(BuilderError):
+            letters.run("1", Request(3), Cvv(SECRET))
+        run = letters.run("1", Request(4))
+        assert (run.status, run.missing) == (Status.PAUSED, (Cvv,))
+        broken.clear()
+        broken.append(False)
+        assert letters.run("1", Cvv(SECRET)).target == Sealed("4")
 
 
 def test_what_was_interrupted_is_told_without_a_product_that_it_took(store: Store) -> None:
