@@ -56,7 +56,7 @@ class Lane:
         self.lines: List[Union[Line, Draft]] = []
         self.foreign: List[Union[Line, Draft]] = []
         self._lock = lock
-        self.straight = False
+        self.straight: bool = False
 
     def go_straight(self, drafts: Sequence[Draft], /) -> bool:
         """Begin the journal with these lines, and let the holder go straight; False if others have begun it."""
@@ -252,7 +252,7 @@ class Held:
     __slots__ = ("__weakref__", "_journals", "_wait_s", "run")
 
     def __init__(self, journals: MemoryJournals, run: str, wait_s: Optional[float]) -> None:
-        self.run = run
+        self.run: str = run
         self._journals = journals
         self._wait_s = wait_s
 
