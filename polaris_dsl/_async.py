@@ -231,7 +231,8 @@ class AsyncExecution:
                 self._breaks(error, attempt)
 
     def _begun(self, attempt: Attempt) -> asyncio.Future[Optional[Outcome]]:
-        if self._state.plan.calls[attempt[0]].options.is_async:
+        options = self._state.plan.calls[attempt[0]].options
+        if options.is_async or options.retry is not None:  # whoever waits between two trials waits in the loop
             return self._loop.create_task(self._make(attempt))
         return self._loop.run_in_executor(self._pool(), contextvars.copy_context().run, self._make_plain, attempt)
 
@@ -277,9 +278,22 @@ class AsyncExecution:
         return await self._aside(act.function)
 
     async def _performed(self, attempt: Attempt) -> Outcome:
+        if not self._state.plan.calls[attempt[0]].options.is_async:
+            return await self._performed_in_thread(attempt)
         try:
             return await self._awaited.to_end(self._making.aperform(attempt))
         except asyncio.CancelledError:
             if self._awaited.cancelled:
                 raise
             return failure(self._state.plan.calls[attempt[0]], CancelledError(), run_id=self._run_id)
+
+    async def _performed_in_thread(self, attempt: Attempt) -> Outcome:
+        """Call a plain builder, which cannot be stopped: who is cancelled meanwhile has its outcome all the same."""
+        act = contextvars.copy_context().run
+        future = self._loop.run_in_executor(self._pool(), act, self._making.performed, attempt)
+        while not future.done():
+            try:
+                await asyncio.wait({future})
+            except asyncio.CancelledError as error:
+                self._commits.breaks(error)
+        return future.result()

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import time
-from typing import Dict, Mapping, Sequence, Tuple, Union
+from typing import Dict, Mapping, Sequence, Tuple, Union, cast
 
 from polaris_dsl._attempt import Finish, Outcome, failure, odd
 from polaris_dsl._drafts import built_line
-from polaris_dsl._plan import Plan, Values
+from polaris_dsl._plan import Call, Plan, Values
 from polaris_dsl._run import Run, Status, complete_run
 from polaris_dsl._state import Versions
 from polaris_dsl._straight import Compiled, Odd, Stopped, Straight
-from polaris_dsl.stores import Fed, Put, Rested, Started
+from polaris_dsl.stores import Fed, Line, Put, Rested, Started
 from polaris_dsl.stores._lines import Draft
 from polaris_dsl.stores._memory import Lane
 
@@ -45,8 +45,10 @@ class Express:
             values = code.run(stopped, lane.lines, lane.foreign, *map(fed.get, self._plan.inputs))
             complete = any(values[slot] is not None for slot in self._plan.target)
             ended = [(Rested, time.time(), Status.COMPLETE.value)] if complete else []
-        except Exception as error:  # noqa: BLE001  of a builder: told by whoever goes on
-            known = self._known_at(error, code, stopped, run_id)
+        except Exception as error:
+            if not isinstance(error, Odd) and stopped and not self._in_order_with(code, stopped[0], lane.lines[-1]):
+                raise  # of a signal, between a builder and its line: the next call of `run` goes on from the lines
+            known = self._known_at(error, code, stopped, run_id)  # of a builder: told by whoever goes on
         finally:
             alone = lane.through(ended)
         return complete_run(self._plan, values, run_id=run_id) if ended and alone else known
@@ -55,6 +57,15 @@ class Express:
         plan, now_s = self._plan, time.time()
         put = tuple([Put(plan.data[slot].__name__, value) for slot, value in fed.items()])
         return lane.go_straight([(Started, now_s, run_id, plan.workflow, plan.graph), (Fed, now_s, put)])
+
+    def _in_order_with(self, code: Straight, names: Mapping[str, object], line: Union[Line, Draft]) -> bool:
+        """Say whether the last line is that of the last builder that made something."""
+        last = max((call for call, name in enumerate(code.made) if names.get(name) is not None), default=-1)
+        if isinstance(line, tuple):
+            by = cast("Call", line[2]).name if line[0] is built_line else ""
+        else:
+            by = getattr(line, "by", "")
+        return self._plan.numbers.get(by, -1) >= last
 
     def _known_at(self, error: Exception, code: Straight, stopped: Stopped, run_id: str) -> Known:
         if not stopped:  # it was never begun: the stack is full

@@ -227,13 +227,14 @@ class Making:
 
     def _do(self, act: Act) -> Optional[Outcome]:
         if isinstance(act, Perform):
-            return self._performed(act.attempt)
+            return self.performed(act.attempt)
         if isinstance(act, Write):
             return act.function()
         self.clock.sleep(act.seconds)
         return None
 
-    def _performed(self, attempt: Attempt) -> Outcome:
+    def performed(self, attempt: Attempt, /) -> Outcome:
+        """Call the builder in this thread, once, and give up on it when its time is over."""
         call = self._plan.calls[attempt[0]]
         if call.options.is_async:
             return finished(call, self.aperform(attempt), run_id=self._run_id, finish=self._finish)

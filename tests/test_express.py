@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import linecache
 import sys
 import threading
 from collections import Counter
@@ -456,6 +457,34 @@ def test_what_is_no_exception_leaves_a_straight_run_resumable() -> None:
     with pytest.raises(Stop):
         executor.run(RUN, Order(1))
     assert executor.load(RUN).status is Status.DUE
+    assert executor.run(RUN).target == Shipped(1)
+    assert shop.called == [("charge", 1), ("pack", 1), ("pack", 1), ("ship", 1)]
+
+
+class Signalled(Exception):
+    pass
+
+
+def test_what_a_signal_raises_between_a_builder_and_its_line_is_of_no_builder() -> None:
+    shop = Shop()
+    executor = shop.executor()
+    lines_seen = iter([False, True])
+
+    def local(frame: Any, event: str, _: object) -> Any:
+        is_line = event == "line" and "lines.append" in linecache.getline(frame.f_code.co_filename, frame.f_lineno)
+        if is_line and next(lines_seen, False):
+            sys.settrace(None)
+            raise Signalled
+        return local
+
+    before = sys.gettrace()
+    sys.settrace(lambda frame, *_: local if frame.f_code.co_filename.startswith("<polaris") else None)
+    try:
+        with pytest.raises(Signalled):
+            executor.run(RUN, Order(1))
+    finally:
+        sys.settrace(before)
+    assert [type(line) for line in lines_of(executor)] == [Started, Fed, Built]
     assert executor.run(RUN).target == Shipped(1)
     assert shop.called == [("charge", 1), ("pack", 1), ("pack", 1), ("ship", 1)]
 
