@@ -1,8 +1,9 @@
-"""Sets up hypothesis: no deadlines on shared machines; the same examples where a gate depends on them."""
+"""Sets up hypothesis (no deadlines on shared machines, the same examples where a gate depends on them), and Ctrl-C."""
 
 from __future__ import annotations
 
 import os
+import signal
 
 from hypothesis import HealthCheck, Phase, settings
 
@@ -11,3 +12,6 @@ settings.register_profile("gate", parent=settings.get_profile("desk"), derandomi
 settings.register_profile("hunt", parent=settings.get_profile("desk"), phases=[Phase.explicit, Phase.generate])
 PROFILE = os.environ.get("POLARIS_HYPOTHESIS", "gate" if os.environ.get("CI") else "desk")
 settings.load_profile(PROFILE)
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # so do shells begin what runs in the background
+    signal.signal(signal.SIGINT, signal.default_int_handler)

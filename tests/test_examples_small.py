@@ -114,9 +114,12 @@ order-1: Saturday 09:30
 """
 
 
+OF_CRYPTOGRAPHY = "ignore:Python 3.8 is no longer supported by the Python core team"
+
+
 def printed_by(example: str, folder: Path) -> str:
     done = subprocess.run(
-        [sys.executable, "-W", "error", str(EXAMPLES / example)],
+        [sys.executable, "-W", "error", "-W", OF_CRYPTOGRAPHY, str(EXAMPLES / example)],
         cwd=str(folder),
         env={**os.environ, "PYTHONPATH": str(EXAMPLES.parent)},
         capture_output=True,
