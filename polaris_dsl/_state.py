@@ -320,7 +320,7 @@ class State:
                 again.add(call)
         coming = {self.made[call] for call in again}
         hopeless: Set[int] = set()
-        for call in sorted(stale - self.intended.keys()):  # those are not called, which is to be told
+        for call in sorted(stale - asleep - self.intended.keys()):  # the last are not called, which is to be told
             if coming.issuperset(slot for slot in self.plan.calls[call].consumes if not self.version[slot]):
                 coming.add(self.made[call])
             else:

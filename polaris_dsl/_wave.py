@@ -29,6 +29,9 @@ class Wave:
         self._spread(list(self._stuck))
         if state.begun:
             self._waiting = self._cone()
+            idle = [call for call in asleep & self._lacking.stale if call not in self._waiting]
+            self._stuck.update(idle)
+            self._spread(idle)
             first = [call for call, before in self._waiting.items() if not before]
         else:  # any call may follow: the plan has counted already
             self._waiting = list(state.plan.waiting)

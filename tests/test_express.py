@@ -505,6 +505,20 @@ def test_a_failed_builder_of_a_straight_run_is_noted_and_called_once() -> None:
     assert rested == Rested("", "failed")
 
 
+def test_a_builder_that_fails_after_others_have_looked_is_told_as_ever() -> None:
+    shop = Shop()
+    executor = shop.executor()
+
+    def look_and_fail() -> None:
+        executor.load(RUN)
+        raise ValueError
+
+    shop.besides = look_and_fail
+    with pytest.raises(BuilderError) as caught:
+        executor.run(RUN, Order(1))
+    assert (caught.value.builder, shop.called) == ("pack", [("charge", 1), ("pack", 1)])
+
+
 def test_many_threads_may_feed_a_straight_run() -> None:
     shop = Shop()
     executor = shop.executor()

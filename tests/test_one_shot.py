@@ -16,7 +16,7 @@ from typing_extensions import Literal
 
 from polaris_dsl import Access, Builder, BuilderError, Context, Executor, Run, Status, Workflow, builder, workflow
 from polaris_dsl._express import Express
-from polaris_dsl._one_shot import OneShot
+from polaris_dsl._one_shot import Nowhere, OneShot
 from polaris_dsl._straight import PAYS_AT, straight
 from tests.random_workflows import INPUTS, PRODUCTS, RandomWorkflow, Shape, moves, random_workflows
 from tests.test_confluence import examples
@@ -442,3 +442,7 @@ def test_a_chain_of_ten_thousand_builders_runs_before_and_after_it_is_compiled()
     assert flow.run(classes[0]()).status is Status.COMPLETE
     flow._one_shot._compiled.code = straight(flow._plan)
     assert flow.run(classes[0]()).status is Status.COMPLETE
+
+
+def test_a_run_in_memory_has_no_journal_to_which_others_write() -> None:
+    assert (Nowhere().put(3, ()), Nowhere().after(3)) == ((), ())

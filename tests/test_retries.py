@@ -937,3 +937,47 @@ def run_or_fail(runs: Executor[object, object], move: Any) -> Optional[Run[objec
         return runs.run(RUN, *move)
     except BuilderError:
         return None
+
+
+def test_who_is_cancelled_while_a_plain_builder_runs_keeps_how_that_ended(store: Any) -> None:
+    begun, go_on = threading.Event(), threading.Event()
+
+    @builder(retry=Retry(attempts=2, first_wait_s=60))
+    def charge(order: Order) -> Paid:
+        begun.set()
+        assert go_on.wait(20)
+        return Paid(order.cents)
+
+    async def cancelled(runs: Executor[Any, Any]) -> None:
+        call = asyncio.ensure_future(runs.arun("1", Order(5)))
+        await asyncio.get_running_loop().run_in_executor(None, begun.wait, 20)
+        call.cancel()
+        await asyncio.sleep(0.01)
+        go_on.set()
+        with pytest.raises(asyncio.CancelledError):
+            await call
+
+    with Executor(workflow(target=Paid, inputs=Order, builders=[charge]), store=store) as runs:
+        asyncio.run(cancelled(runs))
+        assert runs.load("1").target == Paid(5)
+
+
+def test_who_is_cancelled_while_a_plain_builder_waits_to_be_tried_again_waits_no_longer(store: Any) -> None:
+    failed = threading.Event()
+
+    @builder(retry=Retry(attempts=2, first_wait_s=3600, max_wait_s=3600))
+    def charge(order: Order) -> Paid:
+        failed.set()
+        raise ConnectionError
+
+    async def cancelled(runs: Executor[Any, Any]) -> None:
+        call = asyncio.ensure_future(runs.arun("1", Order(5)))
+        await asyncio.get_running_loop().run_in_executor(None, failed.wait, 20)
+        await asyncio.sleep(0.2)
+        call.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asyncio.wait_for(call, 60)
+
+    with Executor(workflow(target=Paid, inputs=Order, builders=[charge]), store=store, max_workers=1) as runs:
+        asyncio.run(cancelled(runs))
+        assert runs.load("1").status is Status.FAILED

@@ -519,6 +519,28 @@ def test_a_builder_that_asks_to_be_called_later_has_what_it_lacks_made_again_the
         assert calls == ["draw", "use", "draw", "use"]
 
 
+def test_newer_data_makes_due_who_asked_to_be_called_later_and_lacks_it(store: Store) -> None:
+    calls: List[str] = []
+
+    @builder
+    def draw(request: Request) -> Key:
+        calls.append("draw")
+        return Key(request.cents)
+
+    @builder
+    def use(key: Key) -> Sealed:
+        calls.append("use")
+        if key.number == 1:
+            raise RetryAt(datetime(2126, 3, 1, tzinfo=timezone.utc))
+        return Sealed(str(key.number))
+
+    flow = workflow(target=Sealed, inputs=Request, builders=[draw, use], transient=Key)
+    with Executor(flow, store=store) as letters:
+        assert letters.run("1", Request(1)).status is Status.PAUSED
+        assert letters.run("1", Request(2)).target == Sealed("2")
+    assert calls == ["draw", "use", "draw", "use"]
+
+
 def test_a_builder_that_took_it_and_returned_nothing_is_named(store: Store) -> None:
     @builder
     def check(request: Request, cvv: Cvv) -> Optional[Held]:
