@@ -20,6 +20,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.sdk.trace.sampling import TraceIdRatioBased
 from opentelemetry.trace import StatusCode, get_current_span
 
+from polaris_dsl import Access, Executor, builder, workflow
 from polaris_dsl._hooked import hooked
 from polaris_dsl.otel import OpenTelemetryHook
 from tests import hook_driver as driver
@@ -455,6 +456,17 @@ def test_no_metric_grows_with_the_number_of_runs(telemetry: Telemetry) -> None:
         ((facts, _),) = telemetry.points(name)
         keys |= set(facts)
     assert keys == {"polaris.workflow", "polaris.builder", "polaris.outcome", "polaris.status"}
+
+
+def test_the_span_of_a_builder_that_is_interrupted_ends_with_its_run(telemetry: Telemetry) -> None:
+    def interrupted(charged: Access[Charged]) -> Charged:
+        raise KeyboardInterrupt
+
+    flow = workflow(target=Charged, builders=[builder(interrupted)])
+    with Executor(flow, hooks=[telemetry.hook]) as executor, pytest.raises(KeyboardInterrupt):
+        executor.run("r")
+    (span,) = telemetry.named("polaris.builder interrupted")
+    assert facts_of(span)["error.type"] == "KeyboardInterrupt"
 
 
 def test_without_an_sdk_nothing_happens() -> None:

@@ -42,6 +42,7 @@ from polaris_dsl import (
     builder,
     workflow,
 )
+from polaris_dsl._commits import Commits
 from polaris_dsl.clock import SystemClock
 from polaris_dsl.errors import CorruptJournal
 from polaris_dsl.hooks import BuilderFailed, BuilderRetried, BuilderStarted, DataBuilt, RunEnded, RunStarted
@@ -981,3 +982,37 @@ def test_who_is_cancelled_while_a_plain_builder_waits_to_be_tried_again_waits_no
     with Executor(workflow(target=Paid, inputs=Order, builders=[charge]), store=store, max_workers=1) as runs:
         asyncio.run(cancelled(runs))
         assert runs.load("1").status is Status.FAILED
+
+
+def test_a_plain_builder_that_may_be_tried_again_is_waited_for_when_its_loop_ends(store: Any) -> None:
+    begun, go_on = threading.Event(), threading.Event()
+
+    @builder(retry=Retry(attempts=2))
+    def charge(order: Order) -> Paid:
+        begun.set()
+        assert go_on.wait(20)
+        return Paid(order.cents)
+
+    async def left_pending(runs: Executor[Any, Any]) -> object:
+        call = asyncio.ensure_future(runs.arun("1", Order(5)))
+        await asyncio.get_running_loop().run_in_executor(None, begun.wait, 20)
+        threading.Timer(0.2, go_on.set).start()
+        return call  # asyncio.run cancels all that is pending
+
+    with Executor(workflow(target=Paid, inputs=Order, builders=[charge]), store=store) as runs:
+        asyncio.run(left_pending(runs))
+        assert runs.load("1").target == Paid(5)
+
+
+def test_what_is_fed_at_the_very_end_of_an_awaited_call_is_heard(store: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    rest, late = Commits.rest, [Order(6)]
+
+    def after_a_feed(commits: Commits, status: str, wake: str) -> bool:
+        if late:
+            runs.feed("1", late.pop())
+        return rest(commits, status, wake)
+
+    monkeypatch.setattr(Commits, "rest", after_a_feed)
+    with Executor(flow_of(Gateway()), store=store) as runs:
+        run = asyncio.run(runs.arun("1", Order(5)))
+        assert (run[Order], run.status) == (Order(6), Status.COMPLETE)
