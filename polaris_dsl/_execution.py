@@ -91,6 +91,11 @@ class Execution:
 
     def _help(self) -> None:
         with self._lock:
+            if self._came == self._asked:  # one more than was asked for: its pool has said that it would not come
+                if not self._free_helpers:
+                    return
+                self._free_helpers -= 1
+                self._asked += 1
             self._came += 1
         self._work(helper=True)
 

@@ -15,6 +15,7 @@ import pytest
 
 from polaris_dsl import CodecError, Executor, MemoryStore, Status, Workflow, _waves, builder, workflow
 from polaris_dsl._execution import Execution
+from polaris_dsl._making import Making
 from polaris_dsl._wave import Wave
 from polaris_dsl.stores import Built, Started, _lines, _memory
 from polaris_dsl.stores._memory import Lane
@@ -400,3 +401,31 @@ def test_lines_that_come_while_a_journal_is_read_are_left_for_the_next_reading(m
     monkeypatch.setattr(_memory, "written", slowly)
     assert [type(line) for line in lane.after(0)] == [Started]
     assert [type(line) for line in lane.after(0)] == [Started, Built]
+
+
+class Denying(ThreadPoolExecutor):
+    """Queues what is submitted and says that it cannot be done: so does a pool that cannot begin another thread."""
+
+    def submit(self, *args: Any, **kwargs: Any) -> Any:
+        super().submit(*args, **kwargs)
+        raise RuntimeError("can't start new thread")
+
+
+def test_helpers_that_come_although_their_pool_refused_them_are_no_more_than_there_may_be(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    at_once: List[int] = []
+    make = Making.make
+
+    def counted(making: Making, attempt: Any) -> Any:
+        at_once.append(at_once[-1] + 1 if at_once else 1)
+        try:
+            return make(making, attempt)
+        finally:
+            at_once.append(at_once[-1] - 1)
+
+    monkeypatch.setattr(Making, "make", counted)
+    with Denying(8) as pool:
+        run = Executor(layers(3, 12), max_workers=2, pool=pool).run("r", Seed(1))
+    assert run.status is Status.COMPLETE
+    assert max(at_once) <= 2
