@@ -426,6 +426,26 @@ def test_helpers_that_come_although_their_pool_refused_them_are_no_more_than_the
 
     monkeypatch.setattr(Making, "make", counted)
     with Denying(8) as pool:
-        run = Executor(layers(3, 12), max_workers=2, pool=pool).run("r", Seed(1))
+        for _ in range(8):  # so that nobody comes before it has refused
+            ThreadPoolExecutor.submit(pool, time.sleep, 0.02)
+        run = Executor(layers(3, 40), max_workers=2, pool=pool).run("r", Seed(1))
     assert run.status is Status.COMPLETE
     assert max(at_once) <= 2
+
+
+def test_a_helper_for_whom_there_is_no_place_leaves_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    came: List[bool] = []
+    help_ = Execution._help
+
+    def twice(execution: Execution) -> None:
+        help_(execution)
+        free, execution._free_helpers = execution._free_helpers, 0
+        execution._asked = execution._came
+        monkeypatch.setattr(execution, "_work", lambda *, helper: came.append(helper))
+        help_(execution)
+        monkeypatch.undo()
+        execution._free_helpers = free
+
+    monkeypatch.setattr(Execution, "_help", twice)
+    assert Executor(layers(2, 12), max_workers=2).run("r", Seed(1)).status is Status.COMPLETE
+    assert came == []
