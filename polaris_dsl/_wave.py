@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import Deque, Dict, Iterator, List, Mapping, Set, Union
+from typing import AbstractSet, Deque, Dict, Iterator, List, Mapping, Set, Union
 
 from polaris_dsl._state import NOTHING_LACKS, State, Versions
 
@@ -75,12 +75,15 @@ class Wave:
         return self._state.ready(call) or call in self._lacking.again
 
     def _spread(self, stuck: List[int]) -> None:
-        """Leave alone what follows calls that lack data; what was interrupted is not called, and that is to be told."""
-        told = self._state.intended
+        """Leave alone what follows calls that lack data."""
         for call in stuck:  # grows while it is walked
-            new = [one for one in self._followers[call] if one not in self._stuck and one not in told]
+            new = self._behind(call) - self._stuck
             self._stuck.update(new)
             stuck.extend(new)
+
+    def _behind(self, call: int) -> AbstractSet[int]:
+        """Return what is not tried if a call is not; but what was interrupted is not called, and that is to be told."""
+        return set(self._followers[call]) - self._state.intended.keys()
 
     def _settle(self, free: List[int]) -> None:
         """Decide on calls that wait for no other any more: due, or settled without a run."""
@@ -98,7 +101,7 @@ class Wave:
     def _pass_on(self, call: int, free: List[int]) -> None:
         waiting = self._waiting
         if call in self._stuck:
-            self._stuck.update(self._followers[call])
+            self._stuck.update(self._behind(call))
         for follower in self._followers[call]:
             waiting[follower] -= 1
             if not waiting[follower]:

@@ -430,6 +430,28 @@ def test_a_builder_that_asks_to_be_called_later_is(store: Store, bank: Bank) -> 
     assert [type(line) for line in lines_of(store, Intended, Postponed)] == [Intended, Postponed, Intended]
 
 
+def test_what_was_interrupted_is_told_although_what_is_before_it_asks_to_wait(store: Store) -> None:
+    asks: List[int] = []
+
+    def price(order: Order) -> Address:
+        if asks:
+            raise RetryAt(datetime(2126, 3, 1, tzinfo=timezone.utc))
+        return Address("Main St")
+
+    def charge(address: Address) -> Charged:
+        raise KeyboardInterrupt
+
+    flow = workflow(
+        target=Charged, inputs=Order, builders=[builder(price), builder(charge, at_most_once=True)], name="asked"
+    )
+    runs = Executor(flow, store=store)
+    with pytest.raises(KeyboardInterrupt):
+        runs.run(RUN, Order(5))
+    asks.append(1)
+    with pytest.raises(Interrupted):
+        runs.run(RUN, Order(6))
+
+
 def wrong_type(order: Order) -> Charged:
     return Order(order.cents)  # type: ignore[return-value]  # the case
 
