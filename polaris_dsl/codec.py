@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Callable, Dict, Optional, Tuple, Type, TypeVar
+from typing import Any, Callable, Dict, Tuple, Type, TypeVar
 
 from typing_extensions import Protocol
 
@@ -68,13 +68,17 @@ class JsonCodec:
         """
         data = type(value)
         form = self._form(data)
-        text: Optional[str] = None
+        ask: Callable[[object], str] = form.text_of
+        text: str
         if form.straight is not None:
             try:
                 text = form.straight.text(value)
-            except Exception:  # noqa: BLE001  a property, say, may raise anything
-                text = None  # the form is asked, which tells what is wrong: outside of `except`, or Python would chain
-        return _guarded(data, form.text_of, value) if text is None else text
+            except Exception as raised:  # noqa: BLE001  a property, say, may raise anything
+                if isinstance(raised, RecursionError):
+                    ask = _too_deep
+            else:
+                return text
+        return _guarded(data, ask, value)  # outside of `except`, or Python would chain
 
     def decode(self, text: str, data: Type[T], /) -> T:
         """Return the value of class `data` that was written as `text`.
@@ -86,17 +90,19 @@ class JsonCodec:
             CodecError: the text is not JSON, or does not say such a value.
         """
         form = self._form(data)
+        ask: Callable[[str], T] = form.value_of
         made: T
-        end = -1
         if form.straight is not None:
             try:
                 parsed, end = parse_at(text, 0)
                 made = form.straight.value(parsed)
-            except Exception:  # noqa: BLE001  as in encode
-                end = -1
-        if end != len(text):
-            made = _guarded(data, form.value_of, text)
-        return made
+            except Exception as raised:  # noqa: BLE001  as in encode
+                if isinstance(raised, RecursionError):
+                    ask = _too_deep
+            else:
+                if end == len(text):
+                    return made
+        return _guarded(data, ask, text)
 
     def _form(self, data: type) -> Form:
         form = self._forms.get(data)
@@ -141,6 +147,14 @@ class RoundTrip:
 
 
 _TOO_DEEP = "", "is nested too deeply, or holds itself"
+
+
+def _too_deep(_: object) -> Any:  # noqa: ANN401  what never comes back is of any type
+    """Stand in for a form where straight code has found no room.
+
+    The form needs more, and Python before 3.10 gives up the whole process when the limit is met twice in one place.
+    """
+    raise RecursionError
 
 
 def _guarded(data: type, act: Callable[[A], B], given: A) -> B:

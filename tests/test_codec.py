@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import collections
 import dataclasses
+import gc
 import json
 import os
 import subprocess
@@ -55,6 +56,17 @@ SECRET = "4111-secret-1111"  # noqa: S105  what must not be shown
 UserId = NewType("UserId", str)
 Names = TypeAliasType("Names", List[str])
 Nothing = TypeAliasType("Nothing", None)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _nothing_collected() -> Iterator[None]:
+    """Keep what tools have hung into the garbage collector out of code that runs into the recursion limit.
+
+    Python before 3.10 gives up the process where such a callback swallows the RecursionError.
+    """
+    gc.disable()
+    yield
+    gc.enable()
 
 
 class Color(Enum):
@@ -701,6 +713,40 @@ def test_a_value_that_is_not_what_its_class_declares_is_refused(value: object, p
     found = refused(JsonCodec().encode, value)
     assert found[0] == path
     assert why in found[1]
+
+
+def test_a_codec_called_near_the_recursion_limit_has_no_room_and_says_so() -> None:
+    """Python before 3.10 gives up the process where the limit is met, swallowed and met again."""
+    code = """if True:
+        import gc, sys
+        from typing import List
+        import attrs
+        from polaris_dsl.codec import JsonCodec, round_trip
+        from polaris_dsl.errors import CodecError
+        @attrs.define
+        class Tree: children: "List[Tree]" = attrs.field(factory=list)
+        def told(act):
+            try: act()
+            except CodecError as error: return error.why
+            except RecursionError: return "no room"
+            return "fine"
+        def at(depth, act): return at(depth - 1, act) if depth else told(act)
+        codec = JsonCodec()
+        text, tree = round_trip(codec, Tree([Tree(), Tree()]))
+        tree.children.append(tree)
+        gc.disable()
+        acts = lambda: codec.encode(tree), lambda: codec.decode(text, Tree), lambda: round_trip(codec, tree)
+        limit = sys.getrecursionlimit()
+        for act in acts:
+            print(at(limit - 100, act), sorted({at(depth, act) for depth in range(limit - 99, limit - 4)}))
+    """
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False, text=True)
+    assert done.stdout.splitlines() == [
+        "is nested too deeply, or holds itself ['is nested too deeply, or holds itself', 'no room']",
+        "fine ['fine', 'is nested too deeply, or holds itself', 'no room']",
+        "is nested too deeply, or holds itself ['is nested too deeply, or holds itself', 'no room']",
+    ], done.stderr
+    assert done.returncode == 0
 
 
 @attrs.frozen
