@@ -44,6 +44,7 @@ from tests.async_flows import (
     add_one,
     add_two,
     both,
+    come,
     flow_of,
     lines_of,
     new_store,
@@ -131,12 +132,13 @@ def test_many_async_builders_of_one_run_are_under_way_at_once_whatever_max_worke
 
 
 def test_plain_builders_are_run_by_no_more_threads_than_max_workers_over_all_runs_of_a_loop() -> None:
-    lock, now, most = threading.Lock(), [0], [0]
+    lock, now, most, pair = threading.Lock(), [0], [0], threading.Barrier(2)
 
     def busy(seed: Seed) -> Both:
         with lock:
             now[0] += 1
             most[0] = max(most[0], now[0])
+        pair.wait(30)  # for another one that is at work
         time.sleep(0.002)
         with lock:
             now[0] -= 1
@@ -565,12 +567,15 @@ def test_a_strict_hook_ends_the_call_when_all_that_runs_has_ended(store: Store) 
         strict = True
 
         def built(self, event: DataBuilt, /) -> None:
+            failed.set()
             raise OSError(event.builder)
 
     called: List[str] = []
+    failed = threading.Event()
 
     async def left(seed: Seed) -> Left:
         called.append("left")
+        await come(failed)
         await asyncio.sleep(0.01)
         return Left(1)
 
@@ -729,16 +734,22 @@ def test_an_async_builder_that_says_it_was_cancelled_when_nobody_cancelled_it_ha
 @pytest.mark.parametrize("kind", [SystemExit, KeyboardInterrupt])
 def test_what_would_end_the_loop_ends_the_call_once_what_runs_is_kept(store: Store, kind: Any, *, hidden: bool) -> None:
     async def left(seed: Seed) -> Left:
+        await come(under_way)
         raise kind
 
     def plain(seed: Seed) -> Left:
         return cast(Left, left(seed))
 
+    def right(seed: Seed) -> Right:
+        under_way.set()
+        return Right(3)
+
     async def main(executor: Executor[Both, Inputs]) -> None:
         with pytest.raises(kind):
             await executor.arun("r", Seed(1))
 
-    with Executor(flow_of(plain if hidden else left, add_two), store=store) as executor:
+    under_way = threading.Event()
+    with Executor(flow_of(plain if hidden else left, right), store=store) as executor:
         run(main(executor))
         assert executor.load("r").get(Right) == Right(3)
         assert not any(isinstance(line, Failed) for line in lines_of(executor, "r"))

@@ -291,6 +291,8 @@ def test_what_a_plain_builder_hands_over_as_a_coroutine_is_cancelled_or_never_be
     async def main() -> None:
         running = asyncio.ensure_future(executor.arun("r", Seed(1)))
         await come(under_way)
+        while executor.load("r").get(Left) is None:
+            await asyncio.sleep(0.001)
         running.cancel()
         await asyncio.sleep(0.01)
         go.set()
@@ -369,7 +371,7 @@ def test_a_builder_with_a_time_limit_is_cancelled_and_waited_for(store: Store) -
 def test_a_builder_that_does_not_let_go_in_its_time_is_not_waited_for_any_longer(store: Store) -> None:
     told: List[str] = []
 
-    @builder(timeout_s=0.1)
+    @builder(timeout_s=1)
     async def left(seed: Seed) -> Left:
         under_way.set()
         while "the call has ended" not in told:

@@ -603,7 +603,7 @@ def test_a_builder_whose_time_is_over_goes_on_and_is_not_called_again(
     bank.before.append(go.wait)
     runs = Executor(flow_of(bank.charge, timeout_s=None if whole else 0.05, retry=retry), store=store)
     with pytest.raises(TimedOut) as caught:
-        runs.run(RUN, Order(500), timeout_s=0.05 if whole else None)
+        runs.run(RUN, Order(500), timeout_s=1 if whole else None)
     assert (caught.value.begun, caught.value.interrupted) == (True, True)
     assert "so it is not called again by itself" in str(caught.value)
     assert runs.load(RUN).status is Status.FAILED
