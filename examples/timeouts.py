@@ -35,7 +35,7 @@ class Carrier:
     def __init__(self) -> None:
         self.awake = threading.Event()
 
-    @builder(timeout_s=0.2)
+    @builder(timeout_s=1)
     def quote(self, order: Order, context: Context) -> Quote:
         print(f"asked for {order.kilos} kg, with a time limit: {context.left_s is not None}")
         if order.kilos > HEAVY:
