@@ -106,6 +106,11 @@ def _bad_transients(survey: Survey) -> Iterator[Diagnostic]:
         elif survey.products_known and not (survey.made(data) or data in graph.inputs or data in taken):
             text = say.transient_nowhere(name, rest=rest, near=near_miss(graph, data, taker=None))
             yield survey.put("bad-transient", name, text, item="transient")
+        else:
+            for at in survey.producers.get(data, ()):
+                if survey.sound[at].at_most_once:
+                    text = say.transient_once(name, maker=survey.sound[at].name, rest=rest)
+                    yield survey.put("bad-transient", name, text, item="transient", about=[at])
 
 
 def _builder_flaws(survey: Survey) -> Iterator[Diagnostic]:

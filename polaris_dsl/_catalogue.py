@@ -31,7 +31,7 @@ CATALOGUE: Mapping[Code, str] = {
     "bad-name": "the name of the workflow cannot be a directory",
     "bad-target": "the target is not data",
     "bad-input": "an input is not data",
-    "bad-transient": "what is transient is no data of the workflow, or is its target",
+    "bad-transient": "what is transient is no data of the workflow, is its target, or is made at most once",
     "bad-builder": "a signature that cannot be read",
     "duplicate-builder": "the same builder, or two of one name, listed twice",
     "name-clash": "two data of one name",

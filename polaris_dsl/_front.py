@@ -86,10 +86,7 @@ def define(
     signatures = tuple(
         (known.get(item) if isinstance(item, Builder) else None) or infer(item, local=local) for item in items
     )
-    specs = tuple(
-        _spec(signature, keys, listed=place, timeout_s=item.timeout_s if isinstance(item, Builder) else None)
-        for item, signature in zip(items, signatures)
-    )
+    specs = tuple(_spec(signature, keys, listed=place, item=item) for item, signature in zip(items, signatures))
     graph = Graph(
         name=shown,
         target=keys.all_of(wanted),
@@ -104,7 +101,7 @@ def define(
     return Definition(attrs.evolve(graph, data=keys.specs()), signatures, keys.types)
 
 
-def _spec(signature: Signature, keys: _Keys, *, listed: Place, timeout_s: Optional[float]) -> BuilderSpec:
+def _spec(signature: Signature, keys: _Keys, *, listed: Place, item: object) -> BuilderSpec:
     return BuilderSpec(
         name=signature.name,
         consumes=keys.all_of(signature.data(Role.CONSUMES)),
@@ -115,7 +112,8 @@ def _spec(signature: Signature, keys: _Keys, *, listed: Place, timeout_s: Option
         flaw=signature.flaw,
         reads_known=signature.reads_known,
         product_known=signature.product_known,
-        timeout_s=timeout_s,
+        timeout_s=item.timeout_s if isinstance(item, Builder) else None,
+        at_most_once=isinstance(item, Builder) and item.at_most_once,
         defined=signature.place,
         listed=listed,
     )

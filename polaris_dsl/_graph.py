@@ -61,6 +61,8 @@ class BuilderSpec:
     """Whether all that it makes is known, in spite of the flaw."""
     timeout_s: Optional[float] = None
     """How many seconds a call of it may take."""
+    at_most_once: bool = attrs.field(default=False, eq=False)
+    """Whether a call of it is never repeated by itself; makes it no other builder."""
     defined: Place = attrs.field(default=Place(""), eq=True)
     """Where the function is written."""
     listed: Place = attrs.field(default=Place(""), eq=False)

@@ -173,7 +173,7 @@ def workflow(
 
     Raises:
         WorkflowError: it cannot work; the error holds every problem.
-        DefinitionError: `timeout_s` is no time, or a builder with `at_most_once=True` makes transient data.
+        DefinitionError: `timeout_s` is no time.
     """
     frame = sys._getframe(1)  # noqa: SLF001  the only way to the caller's line
     place = Place(frame.f_code.co_filename, frame.f_lineno)
@@ -233,13 +233,6 @@ def _checked(
 
 def _sound_plan(definition: Definition, builders: Sequence[AnyBuilder], verdict: Verdict) -> Plan:
     graph = definition.graph
-    for one, spec in zip(builders, graph.builders if graph.transient else ()):
-        passing = [definition.types[key].__name__ for key in spec.produces if key in graph.transient]
-        if passing and one.at_most_once:
-            raise DefinitionError(
-                f"builder {one.name} has at_most_once=True and makes {' or '.join(passing)}, which is transient:"
-                " who needs that in a later call would have it called again; let it make what lasts"
-            )
     plan = compile_plan(
         verdict.survey,
         verdict.worlds,

@@ -177,6 +177,14 @@ def transient_nowhere(name: str, *, rest: Sequence[str], near: str) -> Text:
     )
 
 
+def transient_once(name: str, *, maker: str, rest: Sequence[str]) -> Text:
+    """A transient data of a builder that must not be called twice."""
+    return (
+        f"the transient {name} is made by {maker} at most once: a later call that needs it would call {maker} again",
+        f"let {maker} make what may be kept ({_transient(rest)}), or leave out at_most_once=True",
+    )
+
+
 def _transient(rest: Sequence[str]) -> str:
     return f"transient={' | '.join(rest)}" if rest else "leave out transient="
 

@@ -354,6 +354,9 @@ def _bad_transient(case: Case) -> Iterator[Finding]:
         nowhere = case.products_known and data not in {*made, *taken, *case.graph.inputs}
         if data in case.graph.target or nowhere:
             yield _only("bad-transient", case.name(data), "transient")
+        else:
+            once = [spec for _, spec in case.sound if spec.at_most_once and data in spec.produces]
+            yield from (_only("bad-transient", case.name(data), "transient") for _ in once)
 
 
 def _is_whole(case: Case) -> bool:

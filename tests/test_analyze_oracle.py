@@ -274,6 +274,13 @@ def _need_after_a_pause(draw: st.DrawFn, graph: Graph) -> Graph:
     return attrs.evolve(graph, transient=tuple(dict.fromkeys((*graph.transient, kept))))
 
 
+def _keep_briefly_what_is_made_once(draw: st.DrawFn, graph: Graph) -> Graph:
+    """Let some builders be called at most once, and keep for one call only a product of one of the builders."""
+    builders = tuple(attrs.evolve(spec, at_most_once=draw(st.booleans())) for spec in graph.builders)
+    kept = draw(st.sampled_from([data for spec in builders for data in spec.produces] or list(graph.target)))
+    return attrs.evolve(graph, builders=builders, transient=tuple(dict.fromkeys((*graph.transient, kept))))
+
+
 def _limit(draw: st.DrawFn, graph: Graph) -> Graph:
     times = st.sampled_from((None, None, 0.1, 0.2, 0.3, 1.0, 2.0, 2.5))
     builders = tuple(attrs.evolve(spec, timeout_s=draw(times)) for spec in graph.builders)
@@ -288,6 +295,8 @@ TERMS = (
     _answer_later,
     _need_after_a_pause,
     _need_after_a_pause,
+    _keep_briefly_what_is_made_once,
+    _limit,
     _limit,
     _limit,
 )
@@ -457,6 +466,7 @@ any_builder = st.builds(
     reads_known=st.booleans(),
     product_known=st.booleans(),
     timeout_s=st.sampled_from([None, 0.1, 3.0, 1e300]),
+    at_most_once=st.booleans(),
 )
 any_data = st.builds(DataSpec, st.sampled_from(["", "A", "B"]), st.sampled_from(["", "app"]), bases=some_words)
 any_flaw = st.tuples(

@@ -106,6 +106,14 @@ def test_every_problem_of_every_workflow_is_told_as_compilers_do_by_file_and_lin
     assert "\n    help: list a builder that produces it, or feed it: inputs=Order | Token\n" in out
 
 
+def test_transient_data_that_is_made_at_most_once_is_a_problem_and_no_failure(shop: Checkout) -> None:
+    once = "\nonce = builder(tokenize, at_most_once=True)\n"
+    shop.write("flows.py", SHOP, once, SOUND.replace("tokenize, charge]", "once, charge], transient=Token"))
+    code, out, err = shop.check("flows")
+    assert (code, err) == (1, "")
+    assert out.startswith("flows.py:16: bad-transient: the transient Token is made by tokenize at most once: ")
+
+
 def test_a_wrong_workflow_may_be_passed_on_while_it_is_checked_and_what_follows_is_read_too(shop: Checkout) -> None:
     use = 'runs = Executor(wrong, store=FileStore("runs"))\nprint(wrong, file=__import__("sys").stderr)\n'
     shop.write("flows.py", SHOP, WRONG, use, WRONG)

@@ -204,6 +204,9 @@ def twice(order: Order, first: Order) -> Paid: ...
 def either_token(order: Order) -> Union[Token, FreshToken]: ...
 
 
+tokenize_once = builder(tokenize, at_most_once=True)
+
+
 class Till:
     @builder
     def pay(self, order: Order) -> Paid: ...
@@ -281,6 +284,7 @@ CASES: Dict[str, Tuple[str, Case, Case]] = {
     "an input that nobody takes": ("unused-input", flow(tokenize, pay, inputs=Union[Order, Otp]), FINE),
     "a name that is empty": ("bad-name", flow(tokenize, pay, name=""), FINE),
     "a builder listed twice": ("duplicate-builder", flow(tokenize, pay, pay), FINE),
+    "a builder listed twice, the second at most once": ("duplicate-builder", flow(tokenize, tokenize_once, pay), FINE),
     "two builders of one name": (
         "duplicate-builder",
         flow(tokenize, pay, pay_under_its_name),
@@ -329,6 +333,16 @@ CASES: Dict[str, Tuple[str, Case, Case]] = {
     ),
     "a transient data of another name": ("bad-transient", flow(tokenize, pay, transient=Tokens), FINE),
     "a transient target": ("bad-transient", flow(tokenize, pay, transient=Paid), flow(tokenize, pay, transient=Order)),
+    "a transient data that is made at most once": (
+        "bad-transient",
+        flow(tokenize_once, pay, transient=Token),
+        flow(tokenize_once, pay, transient=Order),
+    ),
+    "one of two transient data that is made at most once": (
+        "bad-transient",
+        flow(tokenize_once, pay, transient=Union[Token, Order]),
+        flow(tokenize, pay, transient=Union[Token, Order]),
+    ),
     "a transient that is a scalar": ("bad-transient", flow(tokenize, pay, transient=str), FINE),
     "transients in a list": ("bad-transient", flow(tokenize, pay, transient=[Token]), FINE),
     "a transient input needed after a pause": (

@@ -66,7 +66,8 @@ OF_THE_PLUGIN: Sequence[Mutant] = (
 
 OF_THE_RUN_TIME: Sequence[Mutant] = (
     ("nothing is transient at run time", "_front.py", "transient=keys.all_of(brief),", "transient=(),"),
-    ("a builder has any time at run time", "_front.py", "timeout_s=timeout_s,", "timeout_s=None,"),
+    ("a builder has any time at run time", "_front.py", "timeout_s=item.timeout_s if", "timeout_s=None if"),
+    ("a builder may be called twice at run time", "_front.py", " and item.at_most_once,", " and False,"),
     (
         "a default makes no optional at run time",
         "_infer.py",

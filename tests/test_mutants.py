@@ -166,6 +166,7 @@ OF_LOOPS_AND_LIMITS: List[Mutant] = [
         "        if data in graph.target:\n            text = say.transient",
         "        if False:\n            text = say.transient",
     ),
+    ("what is made at most once may be transient", "_analyze.py", "if survey.sound[at].at_most_once:", "if False:"),
     ("a path goes through several worlds", "_budget.py", "mask &= self.worlds.produced(maker, data)", "pass"),
     ("times are binary", "_budget.py", "Decimal(repr(seconds))", "Decimal(seconds)"),
     ("the path is not the longest", "_budget.py", "(-limit, next", "(-cost, next"),

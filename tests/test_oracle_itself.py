@@ -46,9 +46,12 @@ def sketch(ends: str, /, *lines: str) -> Graph:
     return Graph("flow", tuple(map(key, target)), tuple(map(key, inputs)), specs, keys)
 
 
-def with_terms(graph: Graph, /, *, transient: str = "", **times: float) -> Graph:
-    """Say what is transient, and how long builders (by name) and the whole (`flow`) may take."""
-    builders = tuple(attrs.evolve(spec, timeout_s=times.get(spec.name)) for spec in graph.builders)
+def with_terms(graph: Graph, /, *, transient: str = "", once: str = "", **times: float) -> Graph:
+    """Say what is transient, what is called at most once, and how long builders and the whole (`flow`) may take."""
+    builders = tuple(
+        attrs.evolve(spec, timeout_s=times.get(spec.name), at_most_once=spec.name in once.split())
+        for spec in graph.builders
+    )
     brief = tuple(f"app:{name}" for name in transient.split())
     data = {**{key: DataSpec(key[4:], "app") for key in brief}, **graph.data}
     return attrs.evolve(graph, builders=builders, data=data, transient=brief, timeout_s=times.get("flow"))
@@ -326,6 +329,44 @@ HAND_MADE: Dict[str, Tuple[Graph, str]] = {
     "a transient target": (
         with_terms(sketch("In -> Done", "a: In -> Done"), transient="Done"),
         "bad-transient Done @transient",
+    ),
+    "a transient product that is made at most once": (
+        with_terms(sketch("Card Otp -> Paid", *SEAL, "end: Token Otp -> Paid"), transient="Sealed Card", once="seal"),
+        "bad-transient Sealed @transient",
+    ),
+    "a transient product, and another that is made at most once": (
+        with_terms(
+            sketch("Card Otp -> Paid", *SEAL, "end: Token Otp -> Paid"), transient="Sealed", once="tokenize end"
+        ),
+        "",
+    ),
+    "a transient product that two make at most once": (
+        with_terms(
+            sketch("In -> Paid", "pick: In -> A | B", "a: A -> X", "b: B -> X", "end: X -> Paid"),
+            transient="X",
+            once="a b",
+        ),
+        "bad-transient X @transient, bad-transient X @transient",
+    ),
+    "two transient alternatives of one that is called at most once": (
+        with_terms(sketch("In -> Done", *EITHER), transient="A B", once="pick"),
+        "bad-transient A @transient, bad-transient B @transient",
+    ),
+    "a transient input that is also made at most once": (
+        with_terms(sketch("In X -> Done", "a: In -> X", "b: X -> Done"), transient="X", once="a"),
+        "bad-transient X @transient",
+    ),
+    "a transient target that is made at most once": (
+        with_terms(sketch("In -> Done", "a: In -> Done"), transient="Done", once="a"),
+        "bad-transient Done @transient",
+    ),
+    "a transient product that a bad builder makes at most once": (
+        with_terms(sketch("In -> Done", "a!: In -> A", "b: A -> Done"), transient="A", once="a"),
+        "bad-builder a @0",
+    ),
+    "a transient product that is needed later and made at most once": (
+        with_terms(sketch("Card Otp -> Paid", *SEAL, "end: Token Otp Sealed -> Paid"), transient="Sealed", once="seal"),
+        "bad-transient Sealed @transient, transient-needed-later Sealed @2",
     ),
     "a transient data that is missing": (
         with_terms(sketch("In -> Done", "a: In Lost -> Done"), transient="Lost"),

@@ -20,7 +20,6 @@ from hypothesis import strategies as st
 from polaris_dsl import (
     BuilderError,
     Context,
-    DefinitionError,
     Executor,
     FileStore,
     Interrupted,
@@ -419,8 +418,15 @@ def test_what_must_not_happen_twice_makes_no_transient_data() -> None:
     def open_door(request: Request) -> Token:
         return Token("")
 
-    with pytest.raises(DefinitionError, match="open_door has at_most_once=True and makes Token, which is transient"):
-        workflow(target=Held, inputs=Request, builders=[open_door, Bank().hold], transient=Token)
+    bank = Bank()
+    with pytest.raises(WorkflowError, match="the transient Token is made by open_door at most once") as caught:
+        workflow(target=Held, inputs=Request, builders=[open_door, bank.hold], transient=Token)
+    (found,) = caught.value.diagnostics
+    assert (found.code, found.subject, found.item) == ("bad-transient", "Token", "transient")
+    assert found.related == (("open_door", open_door.place),)
+    assert f"open_door is defined at {Path(__file__).relative_to(Path.cwd())}:{open_door.place.line}" in str(found)
+    with pytest.raises(WorkflowError, match=r"the transient Token is made by Bank\.tokenize at most once"):
+        bank.flow.replace({bank.tokenize: builder(bank.tokenize, at_most_once=True)})
 
 
 def test_a_failure_behind_what_is_out_of_date_is_not_told_again(store: Store) -> None:
