@@ -54,6 +54,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 ABSENT: Any = None
+ONCE: Final = True
 Number = NewType("Number", int)
 
 class Shaped(Protocol):
@@ -166,6 +167,8 @@ class Written:
     """What stands in `@builder(name=...)`."""
     limit: str = ""
     """What stands in `@builder(timeout_s=...)`."""
+    once: str = ""
+    """What stands in `@builder(at_most_once=...)`."""
     away: bool = False
     """Whether it is imported from another module."""
     context: bool = False
@@ -199,7 +202,8 @@ class Written:
     def source(self) -> str:
         """The text that defines it."""
         body = f"{self.arrow}: raise NotImplementedError\n"
-        options = [f"name={self.given!r}"] * bool(self.given) + [f"timeout_s={self.limit}"] * bool(self.limit)
+        said = {"name": self.given and repr(self.given), "timeout_s": self.limit, "at_most_once": self.once}
+        options = [f"{option}={text}" for option, text in said.items() if text]
         return {**FORMS, **NO_BUILDERS}[self.form][0].format(
             name=self.name,
             above=f"@builder({', '.join(options)})" if options else "@builder",
@@ -674,13 +678,21 @@ def need_after_a_pause(random: Random, program: Program) -> Program:
     return _changed(program, at, attrs.evolve(one, takes=(Take(free[0], "consumes"), *one.takes)))
 
 
+def keep_briefly_what_is_made_once(random: Random, program: Program) -> Program:
+    said = ("", "True", "ONCE", "False")
+    written = tuple(attrs.evolve(one, once=random.choice(said)) for one in program.written)
+    made = [data for one in written for data in one.produces if data not in program.target]
+    chosen = random.sample(made, min(1, len(made)))
+    return attrs.evolve(program, written=written, transient=tuple(dict.fromkeys((*program.transient, *chosen))))
+
+
 def limit(random: Random, program: Program) -> Program:
     times = ("", "1", "0.1", "2.5", "2 * 3", "None")
     written = tuple(attrs.evolve(one, limit=random.choice(times)) for one in program.written)
     return attrs.evolve(program, written=written, limit=random.choice(("0.1", "1", "2.6", "6", "12.5", "60", "60")))
 
 
-TERMS: Sequence[Slip] = (close_a_loop, keep_briefly, need_after_a_pause, limit, limit)
+TERMS: Sequence[Slip] = (close_a_loop, keep_briefly, need_after_a_pause, keep_briefly_what_is_made_once, limit, limit)
 
 
 @st.composite

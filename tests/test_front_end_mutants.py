@@ -61,6 +61,18 @@ OF_THE_PLUGIN: Sequence[Mutant] = (
     ),
     ("a decorator carries no time", "mypy/_decorators.py", "LiteralType(limit,", 'LiteralType("",'),
     ("a product of numbers is no time", "mypy/_limits.py", 'constant_fold_expr(expression, "")', "None"),
+    (
+        "a decorator carries nothing of being called once",
+        "mypy/_decorators.py",
+        "LiteralType(once,",
+        "LiteralType(False,",
+    ),
+    (
+        "whatever is called at most once is called again",
+        "mypy/_items.py",
+        "at_most_once=bool(once)",
+        "at_most_once=False",
+    ),
     ("nothing is transient", "mypy/_workflows.py", "transient=transient,", "transient=(),"),
 )
 

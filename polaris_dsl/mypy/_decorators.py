@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Dict, Optional, Union
+from typing import Dict, Optional, Tuple, Union
 
 import attrs
 from mypy.nodes import Context, Decorator, Expression, FuncDef, LambdaExpr, MemberExpr
@@ -33,48 +33,69 @@ from polaris_dsl.mypy._report import report
 from polaris_dsl.mypy._signatures import UNREAD, Data, hidden, read, without_first
 
 _DECORATOR = "polaris_dsl._builder.Decorator"
-_NAME, _LIMIT = "polaris name", "polaris limit"
+_NAME, _LIMIT, _ONCE = "polaris name", "polaris limit", "polaris once"
 
 
 def built(ctx: FunctionContext, /) -> Type:
     """Answer `@builder` and `builder(function, name=...)`; let `builder(name=...)` carry what it was given."""
     made = get_proper_type(ctx.default_return_type)
-    given, limit = _literal_name(ctx), _limit(ctx)
+    given, limit, once = _literal_name(ctx), _limit(ctx), _once(ctx)
     if isinstance(made, Instance) and made.type.fullname == _DECORATOR:
         made = made.copy_modified()
         carried: Dict[str, Type] = {} if given is None else {_NAME: given}
         carried[_LIMIT] = LiteralType(limit, ctx.api.named_generic_type("builtins.str", []))
+        if once is not None:
+            carried[_ONCE] = LiteralType(once, ctx.api.named_generic_type("builtins.bool", []))
         made.extra_attrs = ExtraAttrs(carried)
         return made
-    return _known(ctx, made, given=None if given is None else str(given.value), limit=limit)
+    return _known(ctx, made, given=None if given is None else str(given.value), limit=limit, once=once)
 
 
 def named(ctx: MethodContext, /) -> Type:
     """Answer `@builder(name=...)`, applied."""
     attributes = ctx.type.extra_attrs if isinstance(ctx.type, Instance) else None
     carried = {} if attributes is None else attributes.attrs
-    given, limit = carried.get(_NAME), carried.get(_LIMIT)
+    given, limit, once = (carried.get(key) for key in (_NAME, _LIMIT, _ONCE))
     made = get_proper_type(ctx.default_return_type)
     return _known(
         ctx,
         made,
         given=str(given.value) if isinstance(given, LiteralType) else None,
         limit=str(limit.value) if isinstance(limit, LiteralType) else _limits.UNKNOWN,
+        once=bool(once.value) if isinstance(once, LiteralType) else None,
     )
 
 
 def _literal_name(ctx: FunctionContext) -> Optional[LiteralType]:
-    for formal, actual in zip(ctx.callee_arg_names, ctx.arg_types):
-        if formal == "name" and actual:
-            given = get_proper_type(actual[0])
-            literal = given.last_known_value if isinstance(given, Instance) else given
-            return literal if isinstance(literal, LiteralType) else None
-    return None
+    given = _given(ctx, "name")
+    return None if given is None else _literal(given[1])
 
 
 def _limit(ctx: FunctionContext) -> str:
-    limits = [actual[0] for formal, actual in zip(ctx.callee_arg_names, ctx.args) if formal == "timeout_s" and actual]
-    return _limits.limit_of(limits[0]) if limits else _limits.NONE
+    given = _given(ctx, "timeout_s")
+    return _limits.NONE if given is None else _limits.limit_of(given[0])
+
+
+def _once(ctx: FunctionContext) -> Optional[bool]:
+    """Return what was given as `at_most_once`; None if only the run time knows."""
+    given = _given(ctx, "at_most_once")
+    if given is None:
+        return False
+    literal = _literal(given[1])
+    return None if literal is None else bool(literal.value)
+
+
+def _given(ctx: FunctionContext, argument: str) -> Optional[Tuple[Expression, ProperType]]:
+    """Return what was given as an argument, and its type."""
+    for formal, actual, types in zip(ctx.callee_arg_names, ctx.args, ctx.arg_types):
+        if formal == argument and actual:
+            return actual[0], get_proper_type(types[0])
+    return None
+
+
+def _literal(type_: ProperType) -> Optional[LiteralType]:
+    literal = type_.last_known_value if isinstance(type_, Instance) else type_
+    return literal if isinstance(literal, LiteralType) else None
 
 
 @attrs.frozen
@@ -95,13 +116,22 @@ class _Wrapped:
         return without_first(self.signature) if self.owner and self.kind != "static" else self.signature
 
 
-def _known(ctx: Union[FunctionContext, MethodContext], made: ProperType, *, given: Optional[str], limit: str) -> Type:
+def _known(
+    ctx: Union[FunctionContext, MethodContext],
+    made: ProperType,
+    *,
+    given: Optional[str],
+    limit: str,
+    once: Optional[bool],
+) -> Type:
     """Return the type of a new builder with its facts."""
     assert isinstance(made, Instance)  # noqa: S101  a Builder
     again = facts_of(ctx.arg_types[0][0])
     if again is not None:
         again = again if given is None else attrs.evolve(again, name=given, given=True)
-        return attach(made, attrs.evolve(again, limit=limit or again.limit), api=ctx.api)
+        both = (once, again.once)  # what is called at most once stays so
+        once = True if True in both else None if None in both else False
+        return attach(made, attrs.evolve(again, limit=limit or again.limit, once=once), api=ctx.api)
     wrapped = _wrapped(ctx)
     if wrapped is None:
         return made
@@ -114,6 +144,7 @@ def _known(ctx: Union[FunctionContext, MethodContext], made: ProperType, *, give
         defined=wrapped.defined,
         told=_tell(shown, wrapped, at=_place_of_decorator(ctx), api=ctx.api),
         limit=limit,
+        once=once,
         signature=wrapped.signature,
     )
     return attach(made, facts, api=ctx.api)

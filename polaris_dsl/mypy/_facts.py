@@ -34,13 +34,15 @@ class Facts:
     """Whether its decorator has told that it cannot be read."""
     limit: str
     """Its `timeout_s`, as `_limits` tells it."""
+    once: Optional[bool]
+    """Its `at_most_once`; None if only the run time knows."""
     signature: CallableType
     """As it is written: mypy's own `P` and `R` have lost subclasses among alternatives, and `async`."""
 
 
 def attach(builder: Instance, facts: Facts, /, *, api: CheckerPluginInterface) -> Instance:
     """Return the type of a builder with these facts on it."""
-    flags = f"{facts.kind}\n{facts.given:d}\n{facts.told:d}\n{facts.limit}"
+    flags = f"{facts.kind}\n{facts.given:d}\n{facts.told:d}\n{facts.limit}\n{facts.once}"
     flat = f"{flags}\n{facts.name}\n{facts.defined.line}\n{facts.defined.file}"
     text = LiteralType(flat, api.named_generic_type("builtins.str", []))
     known = builder.copy_modified()
@@ -56,5 +58,6 @@ def facts_of(builder: Type, /) -> Optional[Facts]:
     flat, signature = known.extra_attrs.attrs.get(_FLAT), known.extra_attrs.attrs.get(_SIGNATURE)
     if not isinstance(flat, LiteralType) or not isinstance(signature, CallableType):
         return None
-    kind, given, told, limit, name, line, file = str(flat.value).split("\n", 6)
-    return Facts(name, given == "1", cast("Kind", kind), Place(file, int(line)), told == "1", limit, signature)
+    kind, given, told, limit, flag, name, line, file = str(flat.value).split("\n", 7)
+    once = None if flag == "None" else flag == "True"
+    return Facts(name, given == "1", cast("Kind", kind), Place(file, int(line)), told == "1", limit, once, signature)

@@ -58,6 +58,8 @@ class Entry:
     """Whether mypy is to say that it is no builder: of a value of some Callable type nothing else is known."""
     limit: str = NONE
     """Its `timeout_s`, as `_limits` tells it."""
+    once: Optional[bool] = False
+    """Its `at_most_once`; None if only the run time knows."""
 
 
 class Items:
@@ -130,11 +132,11 @@ class Items:
         if facts is not None:
             return self._known(at, facts)
         reading = read(label, self._signature(type_), defined=Place(""), data=self._data, written=False)
-        return _entry(at, reading, told=False, limit=UNKNOWN)
+        return _entry(at, reading, told=False, limit=UNKNOWN, once=None)
 
     def _known(self, at: Expression, facts: Facts) -> Entry:
         reading = read(facts.name, facts.signature, defined=facts.defined, data=self._data)
-        return _entry(at, reading, told=facts.told, limit=facts.limit)
+        return _entry(at, reading, told=facts.told, limit=facts.limit, once=facts.once)
 
     def _signature(self, type_: Instance) -> CallableType:
         """Return the signature of a builder that came without facts: `Builder[[A], B]`, as a factory returns it."""
@@ -165,10 +167,10 @@ class Items:
         return Entry(at, spec, unknown=why)
 
 
-def _entry(at: Expression, reading: Reading, *, told: bool, limit: str) -> Entry:
+def _entry(at: Expression, reading: Reading, *, told: bool, limit: str, once: Optional[bool]) -> Entry:
     unknown = "; ".join(reading.unknown)
-    spec = attrs.evolve(reading.spec, timeout_s=seconds(limit))
-    return Entry(at, spec, told, f"{spec.name}: {unknown}" if unknown and not told else "", limit=limit)
+    spec = attrs.evolve(reading.spec, timeout_s=seconds(limit), at_most_once=bool(once))
+    return Entry(at, spec, told, f"{spec.name}: {unknown}" if unknown and not told else "", limit=limit, once=once)
 
 
 def _certain(expression: Expression) -> bool:

@@ -37,6 +37,7 @@ def checked(ctx: FunctionSigContext, /) -> FunctionLike:
         name = arguments.name(target=target)
         entries = _entries(arguments, data=data, api=api)
         transient = arguments.classes("transient")
+    _tell_of_vague_makers(arguments, entries, transient)
     graph = Graph(
         name=name,
         target=target,
@@ -79,6 +80,14 @@ def _budget(arguments: Arguments, entries: Tuple[Entry, ...]) -> Optional[float]
     for entry in vague:
         arguments.unknown.append((entry.at, f"{entry.spec.name}: its timeout_s shows only when the program runs"))
     return None if vague else budget
+
+
+def _tell_of_vague_makers(arguments: Arguments, entries: Tuple[Entry, ...], transient: Tuple[str, ...]) -> None:
+    """Tell of the makers of transient data of which it cannot be known whether they are called at most once."""
+    for entry in entries:
+        if entry.once is None and set(transient).intersection(entry.spec.produces):
+            why = f"{entry.spec.name}: its at_most_once shows only when the program runs"
+            arguments.unknown.append((entry.at, why))
 
 
 def _report(
