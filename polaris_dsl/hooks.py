@@ -9,6 +9,8 @@ from typing import Dict, Iterable, Mapping, Optional, Sequence, Tuple, Type, Typ
 import attrs
 from typing_extensions import Literal, Protocol, dataclass_transform, final
 
+from polaris_dsl.errors import RetryAt
+
 __all__ = [
     "BuilderFailed",
     "BuilderRetried",
@@ -150,6 +152,9 @@ class BuilderFailed:
 class BuilderRetried:
     """A builder has failed, and is called again after a wait.
 
+    Where `error` is a `RetryAt`, it has not failed, but asked to be called again at a time: in a later call, when the
+    run is woken.
+
     Attributes:
         run_id: the run.
         workflow: the name of the workflow.
@@ -245,7 +250,7 @@ class Hook(Protocol):
         return
 
     def retried(self, event: BuilderRetried, /) -> None:
-        """Hear that a builder failed and is tried again after a wait."""
+        """Hear that a builder failed and is tried again after a wait, or asked for that by `RetryAt`."""
         return
 
     def run_ended(self, event: RunEnded, /) -> None:
@@ -264,7 +269,8 @@ class LogHook:
 
     Args:
         logger: where to; default: the logger `polaris_dsl.run`.
-        level: of what goes well. A retry has at least WARNING, a failure at least ERROR.
+        level: of what goes well, and of a builder that asked to be called again by `RetryAt`. A retry after a failure
+            has at least WARNING, a failure at least ERROR.
     """
 
     strict = False
@@ -305,6 +311,11 @@ class LogHook:
 
     def retried(self, event: BuilderRetried, /) -> None:
         """Log the class of the error, and when the next attempt is."""
+        if isinstance(event.error, RetryAt):
+            until = event.error.when.isoformat(timespec="seconds")
+            waits = {"attempt": event.attempt, "wait_s": event.wait_s}
+            self._log("retried", event, f"asked to be called again at {until}", waits)
+            return
         name = type(event.error).__name__
         fields = {"attempt": event.attempt, "error": name, "wait_s": event.wait_s}
         text = f"failed with {name}, attempt {event.attempt}; again in {event.wait_s:.3f} s"

@@ -420,6 +420,16 @@ def test_the_log_tells_what_a_run_waits_for_what_it_raised_and_what_has_not_chan
     ]
 
 
+def test_the_log_tells_of_a_builder_that_asked_to_be_called_later_as_of_what_goes_well(
+    lines: Callable[[], List[str]], caplog: pytest.LogCaptureFixture
+) -> None:
+    LogHook().retried(driver.postponed())
+    assert lines() == ["INFO run 'r' of shop: charge asked to be called again at 2026-01-01T01:00:00+00:00"]
+    fields = vars(caplog.records[0])
+    assert (fields["polaris_event"], fields["polaris_attempt"], fields["polaris_wait_s"]) == ("retried", 1, 3598.0)
+    assert "polaris_error" not in fields
+
+
 def test_each_record_of_the_log_has_fields(caplog: pytest.LogCaptureFixture) -> None:
     logger = logging.getLogger("shop.flows")
     caplog.set_level(logging.DEBUG, logger=logger.name)
