@@ -269,6 +269,11 @@ def test_times_are_added_up_as_they_are_written() -> None:
         workflow(target=Receipt, inputs=Cart, builders=parts, timeout_s=0.25)
 
 
+def test_what_a_retry_adds_is_not_counted() -> None:
+    slow = builder(lambda_of(Cart, Total), timeout_s=2, retry=Retry(attempts=5, first_wait_s=10))
+    assert workflow(target=Total, inputs=Cart, builders=[slow], timeout_s=2).timeout_s == 2
+
+
 def coins(count: int) -> Tuple[str, ...]:
     lines = []
     for at in range(count):
