@@ -9,7 +9,7 @@ from typing import Any, Callable, NamedTuple, Optional, Tuple, Union
 import attrs
 import pytest
 
-from polaris_dsl import Builder, DefinitionError, Retry, Workflow, WorkflowError, builder, workflow
+from polaris_dsl import Builder, DefinitionError, Retry, RetryAt, Workflow, WorkflowError, builder, workflow
 from polaris_dsl._analyze import analyze
 from polaris_dsl._options import NO_OPTIONS, Options
 from polaris_dsl._plan import Call
@@ -151,6 +151,27 @@ def test_a_retry_refuses_what_makes_no_sense(field: str, value: Any, takes: str)
     with pytest.raises(DefinitionError) as caught:
         Retry(**{field: value})
     assert str(caught.value).startswith(f"Retry({field}=...) takes {takes}, not ")
+
+
+@pytest.mark.parametrize("value", [[OSError], "OSError", int, (), (OSError, int)])
+def test_a_retry_quotes_what_was_written(value: Any) -> None:
+    with pytest.raises(DefinitionError) as caught:
+        Retry(on=value)
+    assert str(caught.value) == f"Retry(on=...) takes a class of exceptions or a tuple of them, not {value!r}"
+
+
+class AtNight(RetryAt):
+    """A user's own."""
+
+
+@pytest.mark.parametrize(("value", "told"), [(RetryAt, "RetryAt"), ((OSError, RetryAt, AtNight), "RetryAt, AtNight")])
+def test_a_retry_has_no_say_in_what_waits_for_a_time(value: Any, told: str) -> None:
+    with pytest.raises(DefinitionError) as caught:
+        Retry(on=value)
+    assert str(caught.value) == (
+        f"Retry(on=...) has no say in {told}: a builder that raises it is called again at its time, "
+        "not within the same call; leave it out"
+    )
 
 
 def test_a_retry_takes_what_is_at_the_edge() -> None:
