@@ -209,10 +209,11 @@ class Hook(Protocol):
     """What an executor tells of its runs: derive from it, and write those methods that you need.
 
     A method that is not written is never called and costs nothing. A class that does not derive from it needs all of
-    them. They are called in the thread that runs the builder, or that called `run`, never under a lock, in the order
-    of `hooks=`: of several builders at once, so a hook that keeps something has to guard it. What a method returns is
-    ignored. Each `run_started` is followed by one `run_ended`, each `builder_started` by one of `built`,
-    `returned_nothing`, `failed` and `retried`.
+    them. One that does may have methods of its own; of those, a name that looks misspelt is refused. They are called in
+    the thread that runs the builder, or that called `run`, never under a lock, in the order of `hooks=`: of several
+    builders at once, so a hook that keeps something has to guard it. What a method returns is ignored. Each
+    `run_started` is followed by one `run_ended`, each `builder_started` by one of `built`, `returned_nothing`, `failed`
+    and `retried`.
 
     Attributes:
         strict: what happens when a method raises. False, the default: the error is logged by `polaris_dsl.hooks`, and

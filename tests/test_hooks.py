@@ -297,9 +297,51 @@ class Forgetful(Hook):
         """Take nothing."""
 
 
+class Misspelt(Hook):
+    def on_built(self, event: DataBuilt, /) -> None:
+        """Never be called."""
+
+
+class Heir(Misspelt):
+    """Inherits the mistake."""
+
+
+class OfItsOwn(Hook):
+    """Has public methods that are not called, and are not meant to be."""
+
+    on_failed = None
+
+    def built(self, event: DataBuilt, /) -> None:
+        """Be called."""
+
+    def on_built(self, event: DataBuilt, /) -> None:
+        """Be called by that one."""
+
+    def retries(self) -> int:
+        """Return how many there were."""
+        return 0
+
+    def _failed(self, event: object, /) -> None:
+        """Keep it to itself."""
+
+    def summary(self, of: str) -> str:
+        """Return something else."""
+        return of
+
+
 @pytest.mark.parametrize(
     ("hooks", "told_as"),
     [
+        *(
+            (
+                [hook],
+                (
+                    f"hooks[0] is a value of type {type(hook).__name__}, whose method on_built is never called: "
+                    "was built meant? If it is one of its own, let its name be less like that, or begin with _"
+                ),
+            )
+            for hook in (Misspelt(), Heir())
+        ),
         (LogHook(), "hooks= takes hooks in a list or tuple, such as [LogHook()], not a value of type LogHook"),
         (LogHook, "hooks= takes hooks in a list or tuple, such as [LogHook()], not the class LogHook itself"),
         ("audit", "hooks= takes hooks in a list or tuple, such as [LogHook()], not a value of type str"),
@@ -340,6 +382,10 @@ def test_what_is_no_hook_is_refused_with_what_to_do(hooks: Any, told_as: str) ->
     with pytest.raises(DefinitionError) as caught:
         hooked(hooks)
     assert str(caught.value) == told_as
+
+
+def test_a_hook_may_have_methods_of_its_own() -> None:
+    assert [method.kind for method in driver.told(OfItsOwn()).built] == ["built"]
 
 
 def test_all_that_are_no_hooks_are_told_at_once() -> None:
