@@ -58,6 +58,8 @@ class Run(Generic[TargetT]):
     _values: Values
     _made: AbstractSet[int]
     _wanted: str
+    _lasts: bool = True
+    """Whether another call can go on with it."""
 
     @property
     def built(self) -> Mapping[type, object]:
@@ -79,6 +81,7 @@ class Run(Generic[TargetT]):
                 missing=self.missing,
                 silent=self.silent,
                 wake_at=self.wake_at,
+                lasts=self._lasts,
             )
         return self.target
 
@@ -120,8 +123,11 @@ def complete_run(plan: Plan, values: Values, /, *, run_id: str) -> Run[object]:
     return made
 
 
-def run_of(state: State, /, *, run_id: str, built: AbstractSet[int]) -> Run[object]:
-    """Return what there is to see of a state; `built` holds the slots of what this call made."""
+def run_of(state: State, /, *, run_id: str, built: AbstractSet[int], lasts: bool = True) -> Run[object]:
+    """Return what there is to see of a state.
+
+    `built` holds the slots of what this call made; `lasts`: whether the run goes on with another call.
+    """
     plan = state.plan
     state.read()
     hidden = state.out_of_date()
@@ -140,6 +146,7 @@ def run_of(state: State, /, *, run_id: str, built: AbstractSet[int]) -> Run[obje
         values,
         built,
         plan.wanted,
+        lasts,
     )
     return made
 
