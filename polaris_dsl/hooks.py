@@ -260,7 +260,7 @@ class Hook(Protocol):
 
 
 @final
-class LogHook:
+class LogHook(Hook):
     """Logs every event in one line, with fields that a structured handler can take up; never a payload.
 
     Each record has `polaris_event`, `polaris_run_id`, `polaris_workflow`, `polaris_at`, and what the event knows
@@ -273,8 +273,6 @@ class LogHook:
         level: of what goes well, and of a builder that asked to be called again by `RetryAt`. A retry after a failure
             has at least WARNING, a failure at least ERROR.
     """
-
-    strict = False
 
     def __init__(self, *, logger: Optional[logging.Logger] = None, level: int = logging.INFO) -> None:
         self._logger = logging.getLogger("polaris_dsl.run") if logger is None else logger

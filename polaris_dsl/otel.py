@@ -33,6 +33,7 @@ from polaris_dsl.hooks import (
     BuilderStarted,
     DataBuilt,
     Event,
+    Hook,
     NothingBuilt,
     RunEnded,
     RunStarted,
@@ -66,7 +67,7 @@ class _Call:
 
 
 @final
-class OpenTelemetryHook:
+class OpenTelemetryHook(Hook):
     """Makes spans and metrics of runs. Payloads and the texts of errors are never told. Safe to share between threads.
 
     Spans: `polaris.run <workflow>` for each call of `run`, below it `polaris.builder <builder>` for each attempt of a
@@ -82,8 +83,6 @@ class OpenTelemetryHook:
         tracer_provider: makes the spans; default: the global one.
         meter_provider: makes the metrics; default: the global one.
     """
-
-    strict = False
 
     def __init__(
         self, *, tracer_provider: Optional[TracerProvider] = None, meter_provider: Optional[MeterProvider] = None

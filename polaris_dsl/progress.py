@@ -23,6 +23,7 @@ from polaris_dsl.hooks import (
     BuilderStarted,
     DataBuilt,
     Event,
+    Hook,
     NothingBuilt,
     RunEnded,
     RunStarted,
@@ -45,7 +46,7 @@ class _Shown:
 
 
 @final
-class ProgressHook:
+class ProgressHook(Hook):
     """Shows, for each run that is going on, which builders are running, how many were built, and since when.
 
     On a terminal that is a line for each run at the bottom, which goes when the run ends; how it ended and what failed
@@ -55,8 +56,6 @@ class ProgressHook:
     Args:
         console: where to; default: standard error, so that what a program prints stays apart.
     """
-
-    strict = False
 
     def __init__(self, *, console: Optional[Console] = None) -> None:
         self._console = Console(stderr=True) if console is None else console

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import logging
-from typing import List
+from typing import List, NamedTuple
 
-from polaris_dsl import Hook
+from polaris_dsl import Executor, Hook, builder, workflow
 from polaris_dsl.hooks import (
     BuilderFailed,
     BuilderRetried,
@@ -16,6 +16,21 @@ from polaris_dsl.hooks import (
     RunEnded,
     RunStarted,
 )
+from polaris_dsl.otel import OpenTelemetryHook
+from polaris_dsl.progress import ProgressHook
+
+
+class Order(NamedTuple):
+    cents: int
+
+
+class Paid(NamedTuple):
+    cents: int
+
+
+@builder
+def charge(order: Order) -> Paid:
+    return Paid(order.cents)
 
 
 class Audit(Hook):
@@ -50,3 +65,11 @@ class OfNothing:
 
 
 hooks: List[Hook] = [Audit(), Counted(first=1), OfNothing(), LogHook(level=logging.DEBUG)]
+
+
+payments = workflow(target=Paid, inputs=Order, builders=[charge])
+told = [Audit(), LogHook()]
+shown = [OpenTelemetryHook(), ProgressHook()]
+Executor(payments, hooks=told)
+Executor(payments, hooks=shown)
+Executor(payments, hooks=(*told, *shown, Counted(first=1)))
