@@ -8,7 +8,21 @@ from typing import Any, Callable, Dict, Mapping, Optional, Sequence, Tuple
 
 import attrs
 
-from polaris_dsl.stores._lines import Built, Failed, Fed, Intended, Line, Postponed, Put, Released, Rested, Started
+from polaris_dsl.stores._lines import (
+    Built,
+    Failed,
+    Fed,
+    Intended,
+    Kept,
+    Line,
+    Postponed,
+    Put,
+    Released,
+    Rested,
+    Started,
+    stamp,
+    written,
+)
 
 FORMAT = 1
 """The format of the journals that are written, and the only one that is read."""
@@ -45,7 +59,7 @@ def start(run: str, /) -> Tip:
     return Tip(0, 0, _digest(b"polaris1\0", run.encode("utf-8", "surrogatepass")))
 
 
-def write(lines: Sequence[Line], /, *, behind: Tip) -> Tuple[bytes, Tip]:
+def write(lines: Sequence[Kept], /, *, behind: Tip) -> Tuple[bytes, Tip]:
     """Return the bytes of one commit behind a tip, and the tip behind them.
 
     Where a commit has several lines, each says which part of it it is, so that a reader takes all of them or none.
@@ -59,7 +73,8 @@ def write(lines: Sequence[Line], /, *, behind: Tip) -> Tuple[bytes, Tip]:
     for line in lines:
         n += 1
         place = f',"part":[{n - behind.n},{parts}]' if parts > 1 else ""
-        text = f'{{"n":{n},"at":{quote(line.at)},{_fields(line)}{place}'
+        at, fields = _said(line)
+        text = f'{{"n":{n},"at":{quote(at)},{fields}{place}'
         # A lone surrogate (of a file name, say) has no UTF-8: it is written as the escape that JSON has for it.
         raw = text.encode("utf-8", "backslashreplace")
         h = blake2b(b"%b%b}" % (h, raw), digest_size=8).hexdigest().encode()
@@ -103,6 +118,17 @@ def claimed(raw: bytes, /) -> Mapping[str, object]:
 
 def _digest(*parts: bytes) -> bytes:
     return blake2b(b"".join(parts), digest_size=8).hexdigest().encode()
+
+
+def _said(entry: Kept) -> Tuple[str, str]:
+    """Return when something happened, and what is written of it from `op` on."""
+    if isinstance(entry, tuple):
+        make, at_s, *facts = entry
+        text: Optional[Callable[..., str]] = getattr(make, "text", None)
+        if text is not None:
+            return stamp(at_s), text(quote, *facts)
+        entry = written(entry)
+    return entry.at, _fields(entry)
 
 
 def _fields(line: Line) -> str:
