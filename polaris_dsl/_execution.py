@@ -138,7 +138,7 @@ class Execution:
         self._running.pop(done[0], None)
         if outcome is not None:
             if self._making.quick:
-                self._commits.at_once(done, outcome)
+                outcome = self._commits.at_once(done, outcome)
             self._wave.settle(done[0], finished=not isinstance(outcome, BuilderError))
 
     def _stop(self, error: BaseException, /, *calls: int) -> None:

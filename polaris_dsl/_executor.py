@@ -113,16 +113,19 @@ class Executor(Generic[TargetT, InputT]):
         self._watch = Watch()
         self._clock = checked_clock(clock)
         self._awaited_in: Dict[str, int] = {}
-        straight = (max_workers == 1 or in_order(plan)) and not store.encoded and told is None
+        one_by_one = max_workers == 1 or in_order(plan)
         self._turns = Turns(
             runs=self._runs,
             hooked=told,
-            express=Express(plan, finish=self._threads.finish) if straight else None,
+            express=Express(plan, finish=self._threads.finish)
+            if one_by_one and not store.encoded and told is None
+            else None,
             pool=self._threads.pool,
             finish=self._threads.finish,
             watch=self._watch,
             clock=self._clock,
             max_workers=max_workers,
+            one_by_one=one_by_one,
             max_rounds=max_rounds,
         )
 

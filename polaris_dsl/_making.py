@@ -69,7 +69,7 @@ class Making:
     Attributes:
         commits: where it commits how they end.
         quick: whether that is left to whoever has the lock next: where nothing is heeded but what a builder returns,
-            and a commit takes a few lines of Python.
+            and nobody waits for the lock meanwhile.
         clock: tells the time, and waits.
     """
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from hashlib import blake2b
-from typing import Any, Callable, Dict, Mapping, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, Mapping, NamedTuple, Optional, Sequence, Tuple
 
 import attrs
 
@@ -36,8 +36,7 @@ _OPS: Mapping[type, str] = {Intended: "intended", Released: "released", Postpone
 _value_at = json.JSONDecoder().raw_decode
 
 
-@attrs.frozen
-class Tip:
+class Tip(NamedTuple):
     """Where a journal, or the trusted part of it, ends: number of lines, number of bytes, last link of the chain."""
 
     n: int
