@@ -45,7 +45,13 @@ FLOWS = """
         return Paid(order.cents)
 
 
+    @builder(at_most_once=True, name="charge")
+    def charge_once(order: Order) -> Paid:
+        return charge(order) if order.cents != 15 or not MODE["woken"] else order
+
+
     MODE = {"woken": True}
+    card_payment_once = workflow(target=Paid, inputs=Order, builders=[charge_once], name="card_payment")
     card_payment = workflow(target=Paid, inputs=Order, builders=[charge], name="card_payment")
     payments = Executor(card_payment, store=FileStore("runs", durability="process"))
     number = 5
@@ -102,6 +108,23 @@ def test_it_says_that_a_run_failed_and_until_when_another_waits(polaris: Polaris
         "paused    order-14  (wakes at 2026-01-01T12:30:00.000Z)",
         "resumed 3 runs",
     ]
+
+
+def test_what_it_woke_and_must_not_be_called_again_has_failed(
+    polaris: Polaris, capfd: pytest.CaptureFixture[str]
+) -> None:
+    from wakeful import flows  # noqa: PLC0415  as above
+
+    once = Executor(flows.card_payment_once, store=FileStore("runs", durability="process"))
+    flows.MODE["woken"] = False
+    once.run("order-15", flows.Order(15))
+    flows.MODE["woken"] = True
+    code, out, _ = polaris("wakeful.flows:card_payment_once", "--store", "runs", *now(15))
+    assert (code, "failed    order-15" in out.splitlines()) == (1, True)
+    main(["runs", "show", "order-15", "--store", "runs"])
+    shown = capfd.readouterr().out.splitlines()
+    assert "status       failed" in shown
+    assert not any(line.startswith("wakes at") for line in shown)
 
 
 def test_as_json_it_prints_one_object_on_each_line(polaris: Polaris) -> None:
