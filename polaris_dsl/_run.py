@@ -170,6 +170,11 @@ def wake_at(state: State, /) -> Optional[datetime]:
     return min((moment(until) for call, versions, until in waits if state.current(call, versions)), default=None)
 
 
+def goes_on(status: Status, wakes: Optional[datetime], now: datetime, /) -> bool:
+    """Say whether there is something to do in a run by now, of which nobody has to be asked."""
+    return status is Status.DUE or (wakes is not None and wakes <= now)
+
+
 def _missing(state: State) -> Iterator[type]:
     plan, open_worlds = state.plan, _open_worlds(state)
     stale = set(state.lacking().stale) if state.gone else set()

@@ -145,6 +145,14 @@ def test_without_a_time_it_resumes_what_is_due_by_now(polaris: Polaris) -> None:
     assert out.endswith("resumed 3 runs\n")
 
 
+def test_what_was_fed_and_nobody_has_run_is_resumed_whatever_the_time(polaris: Polaris) -> None:
+    from wakeful import flows  # noqa: PLC0415  as above
+
+    flows.payments.feed("order-14", flows.Order(15))
+    code, out, _ = polaris("wakeful.flows:card_payment", "--store", "runs", *now(0))
+    assert (code, out) == (0, "complete  order-14\nresumed 1 run\n")
+
+
 def test_an_executor_knows_its_store(polaris: Polaris) -> None:
     code, out, _ = polaris("wakeful.flows:payments", *now(5))
     assert (code, out) == (0, "complete  order-5\nresumed 1 run\n")
