@@ -5,6 +5,7 @@ from __future__ import annotations
 from concurrent.futures import Executor as Pool
 from contextlib import contextmanager
 from datetime import datetime
+from functools import partial
 from typing import Callable, Iterator, Optional, Union
 
 import attrs
@@ -138,7 +139,7 @@ def _told(telling: Optional[Telling], making: Making, fed: Frozen) -> Iterator[C
     if telling is None:
         yield lambda _: None
         return
-    with telling.to_the_end() as ends:
+    with telling.to_the_end(partial(_so_far, making, telling.run_id)) as ends:
         making.commits.breaks(telling.run_started({slot: value for slot, (_, value) in fed.items()}))
         yield ends
 
@@ -149,8 +150,16 @@ def _with_run(making: Making, run_id: str) -> Iterator[None]:
     try:
         yield
     except (HookFailed, NotSettled) as error:
-        error.with_run(run_of(making.commits.state.at_rest(), run_id=run_id, built=making.commits.built))
+        error.with_run(_so_far(making, run_id))
         raise
+
+
+def _so_far(making: Making, run_id: str) -> Run[object]:
+    """Return the run of a call that is cut off, with builders that nobody has taken note of since: each may be due."""
+    commits = making.commits
+    with commits.lock:
+        commits.state.touched.update(range(len(commits.state.plan.calls)))
+        return run_of(commits.state.at_rest(), run_id=run_id, built=commits.built)
 
 
 def _wake(run: Run[object]) -> str:
