@@ -6,6 +6,7 @@ import asyncio
 import itertools
 import pickle
 import random
+import signal
 import subprocess
 import sys
 import threading
@@ -13,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from textwrap import dedent
-from typing import Any, Callable, List, NamedTuple, Optional, Sequence, Type, Union
+from typing import Any, Callable, List, NamedTuple, Optional, Sequence, Tuple, Type, Union
 
 import attrs
 import pytest
@@ -519,7 +520,8 @@ def test_a_builder_that_asks_for_it_is_called_again_later(
         clock.advance(59.999)
         assert (runs.run("1").wake_at, runs.wake()) == (NOON + MINUTE, ())
         assert len(gateway.calls) == 1
-        clock.advance(0.001)
+        clock.advance(3600)
+        assert (runs.load("1").status, runs.load("1").wake_at) == (Status.PAUSED, NOON + MINUTE)
         assert runs.run("1").result() == Invoice(5)
         assert len({context.idempotency_key for context in gateway.calls}) == 1
         assert [listed.wake_at for listed in runs.runs()] == [None]
@@ -929,6 +931,47 @@ def test_a_run_whose_process_died_behind_the_builder_that_was_woken_is_resumed(c
     assert [(run.status, run.wake_at) for run in runs.runs()] == [(Status.DUE, None)]
     assert [run.result() for run in runs.wake(NOON - MINUTE)] == [Invoice(5)]
     assert (runs.wake(NOON + MINUTE), len(gateway.calls)) == ((), 2)
+
+
+def test_a_run_whose_process_was_really_killed_is_resumed_by_another(tmp_path: Path) -> None:
+    code = """
+        import os, signal, sys
+        from datetime import datetime, timezone
+        from typing import NamedTuple
+        from polaris_dsl import Executor, FileStore, RetryAt, builder, workflow
+
+        class Order(NamedTuple): cents: int
+        class Paid(NamedTuple): cents: int
+        class Invoice(NamedTuple): cents: int
+
+        @builder
+        def pay(order: Order) -> Paid:
+            if "first" in sys.argv:
+                raise RetryAt(datetime(2026, 1, 1, 12, tzinfo=timezone.utc))
+            return Paid(order.cents)
+
+        @builder
+        def invoice(paid: Paid) -> Invoice:
+            if "dies" in sys.argv:
+                os.kill(os.getpid(), signal.SIGKILL)
+            return Invoice(paid.cents)
+
+        flow = workflow(target=Invoice, inputs=Order, builders=[pay, invoice])
+        runs = Executor(flow, store=FileStore(sys.argv[1]))
+        print(runs.run("1", Order(5)) if "first" in sys.argv else runs.wake())
+    """
+
+    def ended(*arguments: str) -> Tuple[int, str]:
+        command = [sys.executable, "-c", dedent(code), str(tmp_path / "runs"), *arguments]
+        done = subprocess.run(
+            command, cwd=str(Path(__file__).parent.parent), stdout=subprocess.PIPE, text=True, check=False, timeout=60
+        )
+        return done.returncode, done.stdout
+
+    assert ended("first")[0] == 0
+    assert ended("dies") == (-signal.SIGKILL, "")
+    assert ended() == (0, "(<run '1' complete>,)\n")
+    assert ended() == (0, "()\n")
 
 
 def test_a_run_that_waits_and_is_fed_is_resumed_at_once(clock: VirtualClock, store: Any) -> None:
