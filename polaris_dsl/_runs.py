@@ -11,6 +11,7 @@ from polaris_dsl._bodies import LIVE, Bodies
 from polaris_dsl._drafts import Lines, Record
 from polaris_dsl._feed import accept
 from polaris_dsl._plan import Plan
+from polaris_dsl._run import hints
 from polaris_dsl._state import State
 from polaris_dsl.errors import UnknownRun
 from polaris_dsl.stores import Fed, Journals, Line, Put, Rested, Started
@@ -82,13 +83,17 @@ class Runs:
             state.fed(put)
 
     def part(self, record: Record, state: State, /) -> None:
-        """Let the transient data go of a call that did not come to its end: their names are all that is left."""
+        """Let the transient data go of a call that did not come to its end: their names are all that is left.
+
+        What a listing is told then is where the run stands without them.
+        """
         while any(state.version[slot] for slot in self.plan.transient):
-            news = record.put(state.n, ((Rested, time.time(), "due"),))
+            stands = hints(state.at_rest())
+            news = record.put(state.n, ((Rested, time.time(), *stands),))
             for line in news:
                 state.apply(line)
             if not news:
-                state.passed(("due", ""))
+                state.passed(stands)
 
     def _told(self, put: Sequence[Tuple[int, object, object]]) -> Tuple[Tuple[Put, ...], Tuple[str, ...]]:
         """Return what the journal is told of what was fed: data with their bodies, or names alone."""

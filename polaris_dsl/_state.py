@@ -155,9 +155,10 @@ class State:
         self.raised.add(call)
 
     def intends(self, call: int, versions: Versions, at: str, /) -> None:
-        """Take in that a call is about to be made that must not be made twice."""
+        """Take in that a call is about to be made that must not be made twice: it does not wait any more."""
         self.passed()
         self.begun = True
+        self.postponed.pop(call, None)
         self.intended[call] = (versions, at)
 
     def releases(self, call: int, /) -> None:

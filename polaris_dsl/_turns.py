@@ -5,6 +5,7 @@ from __future__ import annotations
 from concurrent.futures import Executor as Pool
 from contextlib import contextmanager, nullcontext
 from datetime import datetime
+from functools import partial
 from typing import Callable, ContextManager, Iterator, Optional, Union
 
 import attrs
@@ -147,7 +148,7 @@ _SILENT: ContextManager[Callable[[object], object]] = nullcontext(lambda _: None
 
 @contextmanager
 def _telling_of(telling: Telling, making: Making, fed: Frozen) -> Iterator[Callable[[Run[object]], object]]:
-    with telling.to_the_end() as ends:
+    with telling.to_the_end(partial(_so_far, making, telling.run_id)) as ends:
         making.commits.breaks(telling.run_started({slot: value for slot, (_, value) in fed.items()}))
         yield ends
 
@@ -164,8 +165,15 @@ class _WithRun:
 
     def __exit__(self, _kind: object, error: Optional[BaseException], _trace: object) -> None:
         if isinstance(error, (HookFailed, NotSettled)):
-            commits = self._making.commits
-            error.with_run(run_of(commits.state.at_rest(), run_id=self._run_id, built=commits.built))
+            error.with_run(_so_far(self._making, self._run_id))
+
+
+def _so_far(making: Making, run_id: str) -> Run[object]:
+    """Return the run of a call that is cut off, with builders that nobody has taken note of since: each may be due."""
+    commits = making.commits
+    with commits.lock:
+        commits.state.touched.update(range(len(commits.state.plan.calls)))
+        return run_of(commits.state.at_rest(), run_id=run_id, built=commits.built)
 
 
 def _wake(run: Run[object]) -> str:

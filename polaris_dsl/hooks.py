@@ -179,7 +179,7 @@ class RunEnded:
         workflow: the name of the workflow.
         at: when; aware, in UTC.
         took_s: seconds since this call started.
-        status: where the run stands, the value of a `Status`.
+        status: where the run stands, the value of a `Status`; of a call that was cut off, by what it has committed.
         missing: the names of the inputs that it waits for.
         error: what the call raises, if it does; its text may quote a payload.
     """
