@@ -44,6 +44,9 @@ class Tip(NamedTuple):
     h: bytes
 
 
+_tip: Callable[..., Tip] = tuple.__new__  # its own is a function of Python, and one is made for each commit
+
+
 @attrs.frozen
 class Entry:
     """A line as it was read, and which part of how many in its commit it is."""
@@ -80,7 +83,7 @@ def write(lines: Sequence[Kept], /, *, behind: Tip) -> Tuple[bytes, Tip]:
         data += b'%b,"h":"%b"}\n' % (raw, h)
     if data.count(b"\n") != parts:
         raise ValueError("the JSON text of a data is one line")
-    return data, Tip(n, behind.size + len(data), h)
+    return data, _tip(Tip, (n, behind.size + len(data), h))
 
 
 def read(raw: bytes, /, *, h: bytes) -> Optional[Entry]:
