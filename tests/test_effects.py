@@ -452,9 +452,9 @@ def test_what_was_woken_and_cut_off_has_failed_and_waits_no_more(store: Store, e
     when = datetime.now(timezone.utc) - timedelta(hours=1)
     bank = WokenBank(ends)
     bank.before.append(raises(RetryAt(when)))
+    assert Executor(flow_of(bank.charge), store=store).run(RUN, Order(500)).wake_at == when
     limit_s = 0.05 if ends == "too late" else None
     with Executor(flow_of(bank.charge, timeout_s=limit_s), store=store) as runs:
-        assert runs.run(RUN, Order(500)).wake_at is not None
         with contextlib.suppress(Killed):
             runs.wake()
         for _ in range(2):
@@ -464,11 +464,11 @@ def test_what_was_woken_and_cut_off_has_failed_and_waits_no_more(store: Store, e
             with pytest.raises(Interrupted) as caught:
                 runs.run(RUN)
             assert caught.value.run.status is Status.FAILED  # type: ignore[attr-defined]  # as above
-        assert len(bank.effects) == 1
+        assert len(lines_of(store, Intended)) == 2
         bank.gone.set()
-        bank.ends = ""
         assert runs.settle(RUN, "charge", RETRY).status is Status.DUE
-        assert runs.run(RUN)[Charged].cents == 500
+    bank.ends = ""
+    assert Executor(flow_of(bank.charge), store=store).run(RUN)[Charged].cents == 500
 
 
 def test_what_was_interrupted_is_told_although_what_is_before_it_asks_to_wait(store: Store) -> None:
