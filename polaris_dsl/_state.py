@@ -92,6 +92,10 @@ class State:
         finished = self.finished[call]
         return finished is None or not self.current(call, finished)
 
+    def supplied(self, call: int, /) -> bool:
+        """Say whether all consumes are present."""
+        return 0 not in self.plan.calls[call].consumes_of(self.version)
+
     def done(self, call: int, versions: Versions, /) -> bool:
         """Say whether a call was finished with just these versions, and what it made has not gone."""
         return self.finished[call] == versions and self.made[call] not in self.gone
