@@ -158,7 +158,7 @@ class Executor(Generic[TargetT, InputT]):
         Args:
             run_id: 1 to 512 bytes in UTF-8, without NUL.
             data: values of the inputs, at most one of each. Equal to what is there already: nothing changes.
-            wait_s: how many seconds to wait for the run, at most; default: without limit.
+            wait_s: how many seconds to wait for the run, at most; 0: not at all; default: without limit.
             timeout_s: how many seconds the builders may take, all in all; default: that of the workflow. Then no other
                 is begun, and what is still running is left to itself: its result is never seen.
 
@@ -166,6 +166,7 @@ class Executor(Generic[TargetT, InputT]):
             The run as this call left it: complete, or paused and saying what is missing.
 
         Raises:
+            DefinitionError: `wait_s` or `timeout_s` is no time; nothing of this call was kept.
             UnexpectedData: something is not an input; nothing of this call was kept.
             BuilderError: builders raised. What did not depend on them was built and kept; the next call tries them
                 again. A `TimedOut` is one whose time was over, `Interrupted` one that may not be repeated by itself.
@@ -175,7 +176,7 @@ class Executor(Generic[TargetT, InputT]):
                 its `kept` says that the data was committed.
             StoreError: the store failed; see its subclasses.
         """
-        limit_s = self._limit(timeout_s)
+        limit_s, wait_s = self._limit(timeout_s), _wait(wait_s)
         fed = self._runs.freeze(data)
         try:
             return self._turn(run_id, fed, wait_s=0, limit_s=limit_s)
@@ -201,7 +202,7 @@ class Executor(Generic[TargetT, InputT]):
         """
         from polaris_dsl._async import Held, aside_for  # noqa: PLC0415  asyncio takes long to load
 
-        limit_s = self._limit(timeout_s)
+        limit_s, wait_s = self._limit(timeout_s), _wait(wait_s)
         fed = self._runs.freeze(data)
         own, aside = self._is_being_run(run_id), aside_for(self._runs, self._threads.disk)
         async with Held(self._runs, run_id, fed, wait_s=0 if own else wait_s, own=own, aside=aside) as left:
@@ -392,3 +393,7 @@ class Executor(Generic[TargetT, InputT]):
 
     def __repr__(self) -> str:
         return f"<executor of {self.workflow!r}>"
+
+
+def _wait(wait_s: Optional[float]) -> Optional[float]:
+    return seconds(wait_s, given="run(wait_s=...)", or_0=True)

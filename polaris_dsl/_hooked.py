@@ -10,6 +10,7 @@ from typing import Callable, Generic, Iterator, Optional, Sequence, Tuple, TypeV
 import attrs
 from typing_extensions import final
 
+from polaris_dsl._near import closest
 from polaris_dsl.errors import DefinitionError, HookFailed
 from polaris_dsl.hooks import (
     BuilderFailed,
@@ -136,6 +137,23 @@ def _wrong_with(hook: object) -> Iterator[str]:
             continue
         yield f"is {_told(hook)}, whose method {kind} {why}"
         return
+    for name, kind in _misspelt(hook):
+        yield (
+            f"is {_told(hook)}, whose method {name} is never called: was {kind} meant? "
+            "If it is one of its own, let its name be less like that, or begin with _"
+        )
+        return
+
+
+def _misspelt(hook: object) -> Iterator[Tuple[str, str]]:
+    """Yield public methods that are none of a hook's and take an event, with the one not written that was meant."""
+    lacking = [kind for kind in _KINDS if not _is_written(hook, kind)]
+    for cls in type(hook).__mro__:
+        for name, method in vars(cls).items() if Hook in cls.__mro__ and cls is not Hook else ():
+            if inspect.isfunction(method) and not name.startswith("_") and name not in _KINDS:
+                kind = closest(name, lacking)
+                if kind is not None and _takes_one(getattr(hook, name)):
+                    yield name, kind
 
 
 def _takes_one(method: Callable[..., object]) -> bool:

@@ -1,8 +1,8 @@
-"""Finds what was probably meant by a data that nobody makes."""
+"""Finds what was probably meant by a name that is wrong: of a data that nobody makes, of a method that nobody calls."""
 
 from __future__ import annotations
 
-from typing import Dict, Mapping, Optional
+from typing import Dict, Iterable, Mapping, Optional
 
 from polaris_dsl._graph import Graph
 
@@ -42,8 +42,13 @@ def _of_that_family(graph: Graph, data: str, made: Mapping[str, str]) -> str:
 
 
 def _of_similar_name(graph: Graph, data: str, made: Mapping[str, str]) -> str:
-    from difflib import get_close_matches  # noqa: PLC0415  most graphs have no such data
-
     by_name = {graph.about(key).name: told for key, told in reversed(list(made.items()))}
-    close = get_close_matches(graph.about(data).name, by_name, n=1, cutoff=_SIMILAR)
-    return f"{by_name[close[0]]}: was that meant?" if close else ""
+    close = closest(graph.about(data).name, by_name)
+    return "" if close is None else f"{by_name[close]}: was that meant?"
+
+
+def closest(name: str, names: Iterable[str], /) -> Optional[str]:
+    """Return the one of some names that is most like a name, if any is alike."""
+    from difflib import get_close_matches  # noqa: PLC0415  most graphs have no data that nobody makes
+
+    return next(iter(get_close_matches(name, list(names), n=1, cutoff=_SIMILAR)), None)

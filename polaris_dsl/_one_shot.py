@@ -97,8 +97,8 @@ class OneShot:
         try:
             Execution(making, Waves(commits, most=max_rounds, run_id=run_id), run_id=run_id).run()
         except NotSettled as error:
-            error.with_run(run_of(state.at_rest(), run_id=run_id, built=commits.built))
+            error.with_run(run_of(state.at_rest(), run_id=run_id, built=commits.built, lasts=False))
             raise
-        run = run_of(state.at_rest(), run_id=run_id, built=commits.built)
+        run = run_of(state.at_rest(), run_id=run_id, built=commits.built, lasts=False)
         raise_first(self._plan, commits.failures, run, lasts=False)
         return run

@@ -45,18 +45,17 @@ def _is_async(function: object) -> bool:
     return inspect.iscoroutinefunction(call)
 
 
-def seconds(value: object, /, *, given: str) -> Optional[float]:
+def seconds(value: object, /, *, given: str, or_0: bool = False) -> Optional[float]:
     """Return a time limit as a float, or None where there is none; `given` is how the argument is written.
 
     Raises:
-        DefinitionError: it is no time.
+        DefinitionError: it is no time, or 0, unless `or_0`.
     """
     if value is None:
         return None
-    if not is_number(value) or not 0 < value <= sys.float_info.max:
-        raise DefinitionError(
-            f"{given} takes seconds, more than 0 and finite, not {value!r:.80}; leave it out for none"
-        )
+    if not is_number(value) or not 0 <= value <= sys.float_info.max or not (value or or_0):
+        least = "0 or more" if or_0 else "more than 0"
+        raise DefinitionError(f"{given} takes seconds, {least} and finite, not {value!r:.80}; leave it out for none")
     return float(value)
 
 

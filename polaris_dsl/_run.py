@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import Enum
-from typing import AbstractSet, Generic, Iterator, Mapping, Optional, Tuple, Type, TypeVar, cast
+from typing import AbstractSet, Generic, Iterator, Mapping, Optional, Set, Tuple, Type, TypeVar, cast
 
 import attrs
 from typing_extensions import final
@@ -58,6 +58,8 @@ class Run(Generic[TargetT]):
     _values: Values
     _made: AbstractSet[int]
     _wanted: str
+    _lasts: bool = True
+    """Whether another call can go on with it."""
 
     @property
     def built(self) -> Mapping[type, object]:
@@ -79,6 +81,7 @@ class Run(Generic[TargetT]):
                 missing=self.missing,
                 silent=self.silent,
                 wake_at=self.wake_at,
+                lasts=self._lasts,
             )
         return self.target
 
@@ -120,8 +123,11 @@ def complete_run(plan: Plan, values: Values, /, *, run_id: str) -> Run[object]:
     return made
 
 
-def run_of(state: State, /, *, run_id: str, built: AbstractSet[int]) -> Run[object]:
-    """Return what there is to see of a state; `built` holds the slots of what this call made."""
+def run_of(state: State, /, *, run_id: str, built: AbstractSet[int], lasts: bool = True) -> Run[object]:
+    """Return what there is to see of a state.
+
+    `built` holds the slots of what this call made; `lasts`: whether the run goes on with another call.
+    """
     plan = state.plan
     state.read()
     hidden = state.out_of_date()
@@ -140,6 +146,7 @@ def run_of(state: State, /, *, run_id: str, built: AbstractSet[int]) -> Run[obje
         values,
         built,
         plan.wanted,
+        lasts,
     )
     return made
 
@@ -183,13 +190,27 @@ def goes_on(status: Status, wakes: Optional[datetime], now: datetime, /) -> bool
 
 def _missing(state: State) -> Iterator[type]:
     plan, open_worlds = state.plan, _open_worlds(state)
-    stale = set(state.lacking().stale) if state.gone else set()
+    leading = {call for call, worlds in enumerate(plan.leads) if plan.worlds.possible(worlds & open_worlds)}
+    behind = _behind(state, leading) if state.gone else ()
     for slot in plan.inputs:
-        takers = plan.consumers[slot]
-        if slot in state.gone:
-            takers = tuple(stale.intersection(takers))
-        if not state.version[slot] and any(plan.worlds.possible(plan.leads[call] & open_worlds) for call in takers):
+        takers = leading.intersection(plan.consumers[slot])
+        if not state.version[slot] and (takers if slot not in state.gone else takers.intersection(behind)):
             yield plan.data[slot]
+
+
+def _behind(state: State, leading: AbstractSet[int]) -> AbstractSet[int]:
+    """Return the calls on a way to the target that are not up to date, or whose product those want and it has gone.
+
+    What only others have taken is not missing when it has gone: nothing of theirs is built again for that alone.
+    """
+    behind: Set[int] = set()
+    wanted: Set[Optional[int]] = set()
+    for call in sorted(leading, reverse=True):  # who takes a data comes behind who makes it
+        finished = state.finished[call]
+        if finished is None or not state.current(call, finished) or state.made[call] in wanted:
+            behind.add(call)
+            wanted.update(state.gone.keys() & state.plan.calls[call].consumes)
+    return behind
 
 
 def _silent(state: State) -> Iterator[str]:

@@ -9,6 +9,8 @@ from typing import Dict, Iterable, Mapping, Optional, Sequence, Tuple, Type, Typ
 import attrs
 from typing_extensions import Literal, Protocol, dataclass_transform, final
 
+from polaris_dsl.errors import RetryAt
+
 __all__ = [
     "BuilderFailed",
     "BuilderRetried",
@@ -150,6 +152,9 @@ class BuilderFailed:
 class BuilderRetried:
     """A builder has failed, and is called again after a wait.
 
+    Where `error` is a `RetryAt`, it has not failed, but asked to be called again at a time: in a later call, when the
+    run is woken.
+
     Attributes:
         run_id: the run.
         workflow: the name of the workflow.
@@ -204,10 +209,11 @@ class Hook(Protocol):
     """What an executor tells of its runs: derive from it, and write those methods that you need.
 
     A method that is not written is never called and costs nothing. A class that does not derive from it needs all of
-    them. They are called in the thread that runs the builder, or that called `run`, never under a lock, in the order
-    of `hooks=`: of several builders at once, so a hook that keeps something has to guard it. What a method returns is
-    ignored. Each `run_started` is followed by one `run_ended`, each `builder_started` by one of `built`,
-    `returned_nothing`, `failed` and `retried`.
+    them. One that does may have methods of its own; of those, a name that looks misspelt is refused. They are called in
+    the thread that runs the builder, or that called `run`, never under a lock, in the order of `hooks=`: of several
+    builders at once, so a hook that keeps something has to guard it. What a method returns is ignored. Each
+    `run_started` is followed by one `run_ended`, each `builder_started` by one of `built`, `returned_nothing`, `failed`
+    and `retried`.
 
     Attributes:
         strict: what happens when a method raises. False, the default: the error is logged by `polaris_dsl.hooks`, and
@@ -245,7 +251,7 @@ class Hook(Protocol):
         return
 
     def retried(self, event: BuilderRetried, /) -> None:
-        """Hear that a builder failed and is tried again after a wait."""
+        """Hear that a builder failed and is tried again after a wait, or asked for that by `RetryAt`."""
         return
 
     def run_ended(self, event: RunEnded, /) -> None:
@@ -264,7 +270,8 @@ class LogHook:
 
     Args:
         logger: where to; default: the logger `polaris_dsl.run`.
-        level: of what goes well. A retry has at least WARNING, a failure at least ERROR.
+        level: of what goes well, and of a builder that asked to be called again by `RetryAt`. A retry after a failure
+            has at least WARNING, a failure at least ERROR.
     """
 
     strict = False
@@ -305,6 +312,11 @@ class LogHook:
 
     def retried(self, event: BuilderRetried, /) -> None:
         """Log the class of the error, and when the next attempt is."""
+        if isinstance(event.error, RetryAt):
+            until = event.error.when.isoformat(timespec="seconds")
+            waits = {"attempt": event.attempt, "wait_s": event.wait_s}
+            self._log("retried", event, f"asked to be called again at {until}", waits)
+            return
         name = type(event.error).__name__
         fields = {"attempt": event.attempt, "error": name, "wait_s": event.wait_s}
         text = f"failed with {name}, attempt {event.attempt}; again in {event.wait_s:.3f} s"

@@ -26,6 +26,7 @@ from opentelemetry.trace import (
 )
 from typing_extensions import final
 
+from polaris_dsl.errors import RetryAt
 from polaris_dsl.hooks import (
     BuilderFailed,
     BuilderRetried,
@@ -74,8 +75,8 @@ class OpenTelemetryHook:
     it calls is traced below it.
 
     Metrics, by workflow and builder, never by run: the counter `polaris.builder.outcomes` (`built`, `kept`, `nothing`,
-    `failed`, `retried`), the histogram `polaris.builder.duration` in seconds, the counter `polaris.run.endings` by
-    status.
+    `failed`, `retried`, `postponed` by `RetryAt`), the histogram `polaris.builder.duration` in seconds, the counter
+    `polaris.run.endings` by status.
 
     Args:
         tracer_provider: makes the spans; default: the global one.
@@ -175,8 +176,12 @@ class OpenTelemetryHook:
         self._settle(event, "failed", error=event.error)
 
     def retried(self, event: BuilderRetried, /) -> None:
-        """End the span of this attempt with the class of the error and the wait, and count it."""
-        self._settle(event, "retried", error=event.error, facts={"polaris.wait_s": event.wait_s})
+        """End the span of this attempt with the wait and, if it has failed, the class of the error, and count it."""
+        if isinstance(event.error, RetryAt):
+            until = event.error.when.isoformat()
+            self._settle(event, "postponed", facts={"polaris.wait_s": event.wait_s, "polaris.wake_at": until})
+        else:
+            self._settle(event, "retried", error=event.error, facts={"polaris.wait_s": event.wait_s})
 
     def _settle(
         self,

@@ -16,6 +16,7 @@ from rich.table import Table
 from rich.text import Text
 from typing_extensions import final
 
+from polaris_dsl.errors import RetryAt
 from polaris_dsl.hooks import (
     BuilderFailed,
     BuilderRetried,
@@ -102,8 +103,11 @@ class ProgressHook:
     def retried(self, event: BuilderRetried, /) -> None:
         """Tell the class of the error, and when the next attempt is."""
         self._take_out(event)
-        text = f"{event.builder} failed with {type(event.error).__name__}, tried again in {event.wait_s:.1f} s"
-        self._print(event, text, style="yellow")
+        if isinstance(event.error, RetryAt):
+            text = f"asked to be called again at {event.error.when.isoformat(timespec='seconds')}"
+        else:
+            text = f"failed with {type(event.error).__name__}, tried again in {event.wait_s:.1f} s"
+        self._print(event, f"{event.builder} {text}", style="yellow")
 
     def run_ended(self, event: RunEnded, /) -> None:
         """Take the run away, and tell where it stands."""

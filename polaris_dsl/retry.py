@@ -9,7 +9,7 @@ from typing import Final, Tuple, Type, Union, cast
 import attrs
 from typing_extensions import TypeGuard, final
 
-from polaris_dsl.errors import DefinitionError
+from polaris_dsl.errors import DefinitionError, RetryAt
 
 __all__ = ["RETRY", "Retried", "Retry"]
 
@@ -27,7 +27,16 @@ RETRY: Final = Retried.RETRY
 
 
 def _exceptions(given: On) -> Tuple[Type[Exception], ...]:
-    return given if isinstance(given, tuple) else (given,)
+    classes = given if isinstance(given, tuple) else (given,)
+    if not classes or not all(isinstance(cast(object, one), type) and issubclass(one, Exception) for one in classes):
+        raise _refused("on", "a class of exceptions or a tuple of them", given)
+    waits = [one.__name__ for one in classes if issubclass(one, RetryAt)]
+    if waits:
+        raise DefinitionError(
+            f"Retry(on=...) has no say in {', '.join(waits)}: a builder that raises it is called again at its time, "
+            "not within the same call; leave it out"
+        )
+    return classes
 
 
 @final
@@ -40,7 +49,8 @@ class Retry:
     Attributes:
         attempts: how often it is tried at most, the first time included; at least 2.
         on: the exceptions after which it is tried again, one class or a tuple of them; any other fails at once. Where
-            the builder has outside effects, name those alone that say that nothing has happened.
+            the builder has outside effects, name those alone that say that nothing has happened. `RetryAt` is none of
+            them: it is no failure, and is heeded without a `Retry`.
         first_wait_s: seconds before the second attempt.
         factor: what each wait is multiplied with for the next; at least 1.
         max_wait_s: seconds, the ceiling of all waits.
@@ -66,11 +76,9 @@ class Retry:
 
         if find_spec("tenacity") is None:
             raise DefinitionError("Retry needs tenacity, which is not installed: pip install 'polaris-dsl[retry]'")
-        attempts, on = cast(object, self.attempts), cast("Tuple[object, ...]", self.on)
+        attempts = cast(object, self.attempts)
         if not isinstance(attempts, int) or isinstance(attempts, bool) or attempts < 2:  # noqa: PLR2004  once is no retry
             raise _refused("attempts", "a whole number of 2 or more, for it counts the first", attempts)
-        if not on or not all(isinstance(one, type) and issubclass(one, Exception) for one in on):
-            raise _refused("on", "a class of exceptions or a tuple of them", on)
         for name, least, most, takes in _NUMBERS:
             value: object = getattr(self, name)
             if not is_number(value) or not least <= value <= most:

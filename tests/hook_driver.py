@@ -12,7 +12,7 @@ import attrs
 from typing_extensions import Literal
 
 from polaris_dsl._hooked import Hooked, hooked
-from polaris_dsl.errors import HookFailed
+from polaris_dsl.errors import HookFailed, RetryAt
 from polaris_dsl.hooks import (
     BuilderFailed,
     BuilderRetried,
@@ -88,6 +88,18 @@ def retried(builder: str = "charge", *, run_id: str = "r", attempt: int = 1) -> 
         attempt=attempt,
         error=ValueError(ORDER.secret),
         wait_s=0.5,
+    )
+
+
+def postponed(builder: str = "charge", *, run_id: str = "r") -> BuilderRetried:
+    return BuilderRetried(
+        run_id=run_id,
+        workflow="shop",
+        builder=builder,
+        at=START + timedelta(seconds=2),
+        attempt=1,
+        error=RetryAt(START + timedelta(hours=1)),
+        wait_s=3598.0,
     )
 
 

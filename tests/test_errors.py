@@ -75,6 +75,7 @@ ERRORS: List[PolarisError] = [
     UnexpectedData(workflow="w", problems=["Made is not an input"], inputs=[]),
     IncompleteRun(run_id="1", target="Made", status="paused", missing=[Seed], silent=["make"]),
     IncompleteRun(run_id="1", target="Made", status="due", missing=[], silent=[]),
+    IncompleteRun(run_id="1", target="Made", status="paused", missing=[Seed], silent=["make"], lasts=False),
     HookFailed(hook="Audit", event="built", builder="make", run_id="1"),
     HookFailed(hook="Audit", event="run_ended", builder=None, run_id="1"),
     NotSettled(run_id="1", rounds=3, changes={"Made": ["number: int"], "Seed": []}),
@@ -142,10 +143,22 @@ def test_other_failures_of_the_same_call_are_named() -> None:
 
 
 def test_an_incomplete_run_says_what_to_do() -> None:
-    waiting, due = (str(error) for error in ERRORS if isinstance(error, IncompleteRun))
+    waiting, due, passing = (str(error) for error in ERRORS if isinstance(error, IncompleteRun))
     assert "it waits for Seed: feed it to the same run" in waiting
     assert "make returned nothing: feed newer data to what it takes" in waiting
     assert "call run() with the same run id to go on" in due
+    assert passing.splitlines()[1:] == [
+        "  it waits for Seed",
+        "  make returned nothing",
+        "  nothing is kept of a run in memory: only that of an Executor can go on",
+    ]
+
+
+def test_a_run_in_memory_tells_nobody_to_go_on_with_it() -> None:
+    with pytest.raises(IncompleteRun) as caught:
+        workflow(target=Made, inputs=Seed, builders=[make]).run().result()
+    assert (caught.value.missing, caught.value.lasts) == ((Seed,), False)
+    assert "feed it to the same run" not in str(caught.value)
 
 
 def test_a_cause_without_a_text_is_told_by_its_type_alone() -> None:

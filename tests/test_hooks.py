@@ -297,9 +297,51 @@ class Forgetful(Hook):
         """Take nothing."""
 
 
+class Misspelt(Hook):
+    def on_built(self, event: DataBuilt, /) -> None:
+        """Never be called."""
+
+
+class Heir(Misspelt):
+    """Inherits the mistake."""
+
+
+class OfItsOwn(Hook):
+    """Has public methods that are not called, and are not meant to be."""
+
+    on_failed = None
+
+    def built(self, event: DataBuilt, /) -> None:
+        """Be called."""
+
+    def on_built(self, event: DataBuilt, /) -> None:
+        """Be called by that one."""
+
+    def retries(self) -> int:
+        """Return how many there were."""
+        return 0
+
+    def _failed(self, event: object, /) -> None:
+        """Keep it to itself."""
+
+    def summary(self, of: str) -> str:
+        """Return something else."""
+        return of
+
+
 @pytest.mark.parametrize(
     ("hooks", "told_as"),
     [
+        *(
+            (
+                [hook],
+                (
+                    f"hooks[0] is a value of type {type(hook).__name__}, whose method on_built is never called: "
+                    "was built meant? If it is one of its own, let its name be less like that, or begin with _"
+                ),
+            )
+            for hook in (Misspelt(), Heir())
+        ),
         (LogHook(), "hooks= takes hooks in a list or tuple, such as [LogHook()], not a value of type LogHook"),
         (LogHook, "hooks= takes hooks in a list or tuple, such as [LogHook()], not the class LogHook itself"),
         ("audit", "hooks= takes hooks in a list or tuple, such as [LogHook()], not a value of type str"),
@@ -340,6 +382,10 @@ def test_what_is_no_hook_is_refused_with_what_to_do(hooks: Any, told_as: str) ->
     with pytest.raises(DefinitionError) as caught:
         hooked(hooks)
     assert str(caught.value) == told_as
+
+
+def test_a_hook_may_have_methods_of_its_own() -> None:
+    assert [method.kind for method in driver.told(OfItsOwn()).built] == ["built"]
 
 
 def test_all_that_are_no_hooks_are_told_at_once() -> None:
@@ -418,6 +464,16 @@ def test_the_log_tells_what_a_run_waits_for_what_it_raised_and_what_has_not_chan
         "INFO run 'r' of shop: paused after 3.000 s, waits for Otp, Cvv",
         "ERROR run 'r' of shop: failed after 3.000 s, raised ValueError",
     ]
+
+
+def test_the_log_tells_of_a_builder_that_asked_to_be_called_later_as_of_what_goes_well(
+    lines: Callable[[], List[str]], caplog: pytest.LogCaptureFixture
+) -> None:
+    LogHook().retried(driver.postponed())
+    assert lines() == ["INFO run 'r' of shop: charge asked to be called again at 2026-01-01T01:00:00+00:00"]
+    fields = vars(caplog.records[0])
+    assert (fields["polaris_event"], fields["polaris_attempt"], fields["polaris_wait_s"]) == ("retried", 1, 3598.0)
+    assert "polaris_error" not in fields
 
 
 def test_each_record_of_the_log_has_fields(caplog: pytest.LogCaptureFixture) -> None:

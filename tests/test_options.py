@@ -9,7 +9,7 @@ from typing import Any, Callable, NamedTuple, Optional, Tuple, Union
 import attrs
 import pytest
 
-from polaris_dsl import Builder, DefinitionError, Retry, Workflow, WorkflowError, builder, workflow
+from polaris_dsl import Builder, DefinitionError, Retry, RetryAt, Workflow, WorkflowError, builder, workflow
 from polaris_dsl._analyze import analyze
 from polaris_dsl._options import NO_OPTIONS, Options
 from polaris_dsl._plan import Call
@@ -153,6 +153,27 @@ def test_a_retry_refuses_what_makes_no_sense(field: str, value: Any, takes: str)
     assert str(caught.value).startswith(f"Retry({field}=...) takes {takes}, not ")
 
 
+@pytest.mark.parametrize("value", [[OSError], "OSError", int, (), (OSError, int)])
+def test_a_retry_quotes_what_was_written(value: Any) -> None:
+    with pytest.raises(DefinitionError) as caught:
+        Retry(on=value)
+    assert str(caught.value) == f"Retry(on=...) takes a class of exceptions or a tuple of them, not {value!r}"
+
+
+class AtNight(RetryAt):
+    """A user's own."""
+
+
+@pytest.mark.parametrize(("value", "told"), [(RetryAt, "RetryAt"), ((OSError, RetryAt, AtNight), "RetryAt, AtNight")])
+def test_a_retry_has_no_say_in_what_waits_for_a_time(value: Any, told: str) -> None:
+    with pytest.raises(DefinitionError) as caught:
+        Retry(on=value)
+    assert str(caught.value) == (
+        f"Retry(on=...) has no say in {told}: a builder that raises it is called again at its time, "
+        "not within the same call; leave it out"
+    )
+
+
 def test_a_retry_takes_what_is_at_the_edge() -> None:
     edge = Retry(attempts=2, first_wait_s=0, factor=1, max_wait_s=sys.float_info.max, jitter=1)
     assert edge.jitter == 1
@@ -267,6 +288,11 @@ def test_times_are_added_up_as_they_are_written() -> None:
     workflow(target=Receipt, inputs=Cart, builders=parts, timeout_s=0.3)
     with pytest.raises(WorkflowError, match=r"timeout_s is 0\.25 s, but .* may take 0\.3 s"):
         workflow(target=Receipt, inputs=Cart, builders=parts, timeout_s=0.25)
+
+
+def test_what_a_retry_adds_is_not_counted() -> None:
+    slow = builder(lambda_of(Cart, Total), timeout_s=2, retry=Retry(attempts=5, first_wait_s=10))
+    assert workflow(target=Total, inputs=Cart, builders=[slow], timeout_s=2).timeout_s == 2
 
 
 def coins(count: int) -> Tuple[str, ...]:

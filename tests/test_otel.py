@@ -169,6 +169,20 @@ def test_every_attempt_is_a_span_that_tells_how_it_ended(telemetry: Telemetry) -
     assert facts_of(telemetry.spans[0])["polaris.wait_s"] == 0.5
 
 
+def test_a_builder_that_asked_to_be_called_later_has_not_failed(telemetry: Telemetry) -> None:
+    telemetry.hook.run_started(driver.run_started())
+    telemetry.hook.builder_started(driver.builder_started())
+    telemetry.hook.retried(driver.postponed())
+    telemetry.hook.run_ended(driver.run_ended(status="paused"))
+    charge = telemetry.spans[0]
+    assert charge.status.status_code is StatusCode.UNSET
+    assert "error.type" not in facts_of(charge)
+    told = {name: facts_of(charge)[f"polaris.{name}"] for name in ("outcome", "wait_s", "wake_at")}
+    assert told == {"outcome": "postponed", "wait_s": 3598.0, "wake_at": "2026-01-01T01:00:00+00:00"}
+    ((counted, point),) = telemetry.points("polaris.builder.outcomes")
+    assert (counted["polaris.outcome"], point.value) == ("postponed", 1)
+
+
 def test_an_error_is_told_by_its_class_and_nothing_else(telemetry: Telemetry) -> None:
     class OfShop(Exception):
         """An error of the user's."""

@@ -220,6 +220,12 @@ def test_a_line_tells_what_a_run_waits_for() -> None:
     assert screen.written.splitlines()[-1] == "shop 'r': paused after 3.0 s, 0 built, waits for Otp, Cvv"
 
 
+def test_a_builder_that_asked_to_be_called_later_has_not_failed() -> None:
+    screen = Screen(terminal=False)
+    screen.hook.retried(driver.postponed())
+    assert screen.written == "shop 'r': charge asked to be called again at 2026-01-01T01:00:00+00:00\n"
+
+
 def test_a_long_line_is_not_broken() -> None:
     screen = Screen(terminal=False)
     screen.hook.run_ended(driver.run_ended("r" * 200))

@@ -547,7 +547,9 @@ def test_a_workflow_in_memory_is_paused_as_well() -> None:
         run.result()
     assert caught.value.wake_at == NOON + MINUTE
     assert str(caught.value).endswith(
-        "is paused: Invoice is not there yet\n  it waits until 2026-01-01T12:01:00+00:00: call wake() from then on"
+        "is paused: Invoice is not there yet\n"
+        "  it waits until 2026-01-01T12:01:00+00:00\n"
+        "  nothing is kept of a run in memory: only that of an Executor can go on"
     )
 
 

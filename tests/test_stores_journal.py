@@ -5,15 +5,30 @@ from __future__ import annotations
 import hashlib
 import itertools
 import json
+import re
+from pathlib import Path
 from types import SimpleNamespace
-from typing import Dict, Iterator, List, Optional, Sequence, Tuple
+from typing import Dict, Iterator, List, Optional, Sequence, Tuple, get_args
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from polaris_dsl._drafts import built_line
-from polaris_dsl.stores import Built, Failed, Fed, Line, Put, Rested, Started, _lines, _scan
+from polaris_dsl.stores import (
+    Built,
+    Failed,
+    Fed,
+    Intended,
+    Line,
+    Postponed,
+    Put,
+    Released,
+    Rested,
+    Started,
+    _lines,
+    _scan,
+)
 from polaris_dsl.stores._journal import Entry, Tip, read, start, write
 from polaris_dsl.stores._scan import SECTOR, scan
 
@@ -59,6 +74,27 @@ def lines_of(commits: Sequence[Sequence[Line]]) -> Tuple[Line, ...]:
 
 def test_a_journal_is_written_byte_by_byte_as_documented():
     assert written()[0].decode() == GOLDEN
+
+
+def test_the_page_on_durability_names_every_line_and_all_that_it_holds():
+    puts, inputs = (Put("Card", "1"),), {"Card": 2}
+    lines: List[Line] = [  # each with all that it can hold
+        Started(AT, RUN, "payments", "4f1d"),
+        Fed(AT, puts, ("Cvv",)),
+        Built(AT, "pay", inputs, puts, ("Note",), ("Cvv",)),
+        Intended(AT, "pay", inputs),
+        Released(AT, "pay", inputs),
+        Postponed(AT, "pay", inputs, AT),
+        Failed(AT, "pay", inputs, "GatewayTimeout", "shop/bank.py:41", 1),
+        Rested(AT, "paused", AT),
+    ]
+    assert {type(line) for line in lines} == set(get_args(Line))
+    page = (Path(__file__).parent.parent / "docs" / "durability.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `(\w+)` \| (.+)$", page, re.MULTILINE)
+    of_every_line = {"n", "at", "op", "part", "h"}
+    fields = [json.loads(row) for row in written([lines])[0].splitlines()]
+    told = {op: set(re.findall("`([a-z]+)`", row)) for op, row in rows}
+    assert told == {one["op"]: one.keys() - of_every_line for one in fields}
 
 
 def test_each_line_is_json_and_sealed_with_the_line_before_it():

@@ -486,12 +486,29 @@ def test_what_is_no_time_is_refused_before_anything_is_fed(gate: Gate, value: An
     with pytest.raises(DefinitionError, match=message):
         runs.run("1", Order(1), timeout_s=value)
     with pytest.raises(DefinitionError, match=message):
-        asyncio.run(arun(runs, value))
+        asyncio.run(arun(runs, timeout_s=value))
     assert list(runs.runs()) == []
 
 
-async def arun(runs: Executor[Paid, Order], value: Any) -> Run[Paid]:
-    return await runs.arun("1", Order(1), timeout_s=value)
+@pytest.mark.parametrize("value", [-1, math.nan, math.inf, "3", True])
+def test_what_is_no_time_to_wait_for_a_run_is_refused_before_anything_is_fed(gate: Gate, value: Any) -> None:
+    runs = Executor(flow_of(gate))
+    message = r"run\(wait_s=\.\.\.\) takes seconds, 0 or more and finite, not .*; leave it out for none"
+    with pytest.raises(DefinitionError, match=message):
+        runs.run("1", Order(1), wait_s=value)
+    with pytest.raises(DefinitionError, match=message):
+        asyncio.run(arun(runs, wait_s=value))
+    assert list(runs.runs()) == []
+
+
+def test_no_time_at_all_to_wait_for_a_run_is_one(gate: Gate) -> None:
+    gate.open.set()
+    runs = Executor(flow_of(gate))
+    assert runs.run("1", Order(1), wait_s=0).target == asyncio.run(arun(runs, wait_s=0)).target
+
+
+async def arun(runs: Executor[Paid, Order], **times: Any) -> Run[Paid]:
+    return await runs.arun("1", Order(1), **times)
 
 
 # --- the process -----------------------------------------------------------------------------------------------------

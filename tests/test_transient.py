@@ -22,6 +22,7 @@ from polaris_dsl import (
     Context,
     Executor,
     FileStore,
+    IncompleteRun,
     Interrupted,
     MemoryStore,
     RetryAt,
@@ -556,6 +557,65 @@ def test_a_builder_that_took_it_and_returned_nothing_is_named(store: Store) -> N
     with Executor(flow, store=store) as payments:
         for run in (payments.run("1", Request(3), Cvv(SECRET)), payments.load("1")):
             assert (run.status, run.missing, run.silent) == (Status.PAUSED, (), ("check",))
+
+
+def test_it_is_named_beside_another_input_that_its_taker_still_lacks(store: Store) -> None:
+    @builder
+    def charge(request: Request, otp: Otp, cvv: Cvv) -> Held:
+        return Held(request.cents)
+
+    flow = workflow(target=Held, inputs=Union[Request, Cvv, Otp], builders=[charge], transient=Cvv)
+    with Executor(flow, store=store) as payments:
+        assert payments.run("1", Request(3)).missing == (Cvv, Otp)
+        for run in (payments.run("1", Cvv(SECRET)), payments.load("1"), payments.run("1")):
+            assert run.missing == (Cvv, Otp)
+            with pytest.raises(IncompleteRun, match="it waits for Cvv, Otp: feed it to the same run"):
+                run.result()
+        story = story_of(list(store.open("Held").load("1")))
+        assert {datum.name for datum in story.data if datum.state == "present"} == {"Request"}
+        assert payments.run("1", Otp("1")).missing == (Cvv,)
+        assert payments.run("1", Cvv(SECRET)).target == Held(3)
+
+
+def test_it_is_named_where_what_was_made_of_it_has_gone_and_its_taker_lacks_another(store: Store) -> None:
+    @builder
+    def tokenize(request: Request, cvv: Cvv) -> Token:
+        return Token(cvv.text)
+
+    @builder
+    def draw(request: Request) -> Optional[Key]:
+        return Key(1) if request.cents else None
+
+    @builder
+    def hold(token: Token, key: Key) -> Held:
+        return Held(key.number)
+
+    flow = workflow(
+        target=Held,
+        inputs=Union[Request, Cvv],
+        builders=[tokenize, draw, hold],
+        transient=Union[Cvv, Token],
+    )
+    with Executor(flow, store=store) as payments:
+        for run in (payments.run("1", Request(0), Cvv(SECRET)), payments.load("1")):
+            assert (run.missing, run.silent) == ((Cvv,), ("draw",))
+        assert payments.run("1", Request(1), Cvv(SECRET)).target == Held(1)
+
+
+def test_it_is_not_named_for_a_builder_that_leads_nowhere(store: Store) -> None:
+    @builder
+    def note(request: Request, cvv: Cvv) -> Guess:
+        raise ConnectionError
+
+    @builder
+    def hold(request: Request, otp: Otp) -> Held:
+        return Held(1)
+
+    flow = workflow(target=Held, inputs=Union[Request, Cvv, Otp], builders=[note, hold], transient=Cvv)
+    with Executor(flow, store=store) as payments:
+        with pytest.raises(BuilderError) as caught:
+            payments.run("1", Request(3), Cvv(SECRET))
+        assert caught.value.run.missing == (Otp,)
 
 
 def test_a_failure_says_what_has_to_be_fed_again(store: Store) -> None:

@@ -304,6 +304,7 @@ class IncompleteRun(RunError):
         missing: the inputs that it waits for.
         silent: the builders that returned nothing, on the way to the target.
         wake_at: when the first builder may be called again that raised `RetryAt`; None if none did.
+        lasts: whether another call can go on with the run; False if it was in memory alone.
     """
 
     def __init__(
@@ -315,6 +316,7 @@ class IncompleteRun(RunError):
         missing: Sequence[type],
         silent: Sequence[str],
         wake_at: Optional[datetime] = None,
+        lasts: bool = True,
     ) -> None:
         self.run_id = run_id
         self.target = target
@@ -322,15 +324,23 @@ class IncompleteRun(RunError):
         self.missing: Tuple[type, ...] = tuple(missing)
         self.silent: Tuple[str, ...] = tuple(silent)
         self.wake_at = wake_at
+        self.lasts = lasts
 
     def __str__(self) -> str:
         waits = []
         if self.missing:
-            waits.append(f"it waits for {', '.join(data.__name__ for data in self.missing)}: feed it to the same run")
+            names = ", ".join(data.__name__ for data in self.missing)
+            waits.append((f"it waits for {names}", "feed it to the same run"))
         if self.silent:
-            waits.append(f"{', '.join(self.silent)} returned nothing: feed newer data to what it takes")
+            waits.append((f"{', '.join(self.silent)} returned nothing", "feed newer data to what it takes"))
         if self.wake_at is not None:
-            waits.append(f"it waits until {self.wake_at.isoformat(timespec='seconds')}: call wake() from then on")
-        if not waits:
-            waits.append("call run() with the same run id to go on")
-        return f"run {self.run_id!r} is {self.status}: {self.target} is not there yet\n  " + "\n  ".join(waits)
+            until = self.wake_at.isoformat(timespec="seconds")
+            waits.append((f"it waits until {until}", "call wake() from then on"))
+        if self.lasts:
+            then = [f"{why}: {what}" for why, what in waits] or ["call run() with the same run id to go on"]
+        else:
+            then = [
+                *(why for why, _ in waits),
+                "nothing is kept of a run in memory: only that of an Executor can go on",
+            ]
+        return f"run {self.run_id!r} is {self.status}: {self.target} is not there yet\n  " + "\n  ".join(then)
