@@ -300,7 +300,10 @@ class Executor(Generic[TargetT, InputT]):
             raise
 
     def late(self) -> Tuple[Late, ...]:
-        """Return the builders that go on although their time is over, in the order in which it was."""
+        """Return the builders that go on although nobody waits for them, in the order in which they were left behind.
+
+        Their time was over, or Ctrl-C ended their call.
+        """
         return self._watch.late()
 
     def _limit(self, timeout_s: Optional[float]) -> Optional[float]:

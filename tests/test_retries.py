@@ -477,21 +477,41 @@ def test_a_strict_hook_that_fails_in_between_ends_the_trials(clock: VirtualClock
         assert runs.run("1").result() == Invoice(1)
 
 
-def test_what_ends_the_call_elsewhere_ends_the_trials(clock: VirtualClock) -> None:
-    gateway = Gateway(*[ConnectionError] * 3)
+def test_what_ends_the_call_elsewhere_ends_the_trials(clock: VirtualClock, monkeypatch: pytest.MonkeyPatch) -> None:
+    broken = threading.Event()
+    breaks = Commits.breaks
 
-    class Elsewhere(Hook):
-        strict = True
+    def breaks_and_says_so(commits: Commits, error: Optional[BaseException]) -> None:
+        breaks(commits, error)
+        if commits.broken is not None:
+            broken.set()
 
-        def builder_started(self, event: BuilderStarted, /) -> None:
-            if event.attempt == 2:
-                raise KeyError
+    calls: List[int] = []
 
-    runs = Executor(flow_of(gateway, EVEN), hooks=[Elsewhere()], clock=clock)
-    with pytest.raises(HookFailed):
-        runs.run("1", Order(1))
-    assert (len(gateway.calls), clock.slept) == (2, (1,))
-    assert [line.trial for line in lines_of(runs) if isinstance(line, Failed)] == [1, 0]
+    @builder(retry=EVEN)
+    def charge(order: Order) -> Paid:
+        calls.append(order.cents)
+        under_way.set()
+        assert broken.wait(20)
+        raise ConnectionError
+
+    @builder
+    def exits(order: Order) -> Quote:
+        assert under_way.wait(20)
+        raise SystemExit
+
+    @builder
+    def both(paid: Paid, quote: Quote) -> Invoice:
+        raise AssertionError
+
+    under_way = threading.Event()
+    monkeypatch.setattr(Commits, "breaks", breaks_and_says_so)
+    flow = workflow(target=Invoice, inputs=Order, builders=[charge, exits, both])
+    with Executor(flow, clock=clock, max_workers=2) as runs:
+        with pytest.raises(SystemExit):
+            runs.run("1", Order(1))
+        assert (calls, clock.slept) == ([1], ())
+        assert [line.trial for line in lines_of(runs) if isinstance(line, Failed)] == [0]
 
 
 # --- RetryAt ---------------------------------------------------------------------------------------------------------
