@@ -268,6 +268,8 @@ class AsyncExecution:
         except StopIteration as end:
             outcome: Optional[Outcome] = end.value
             return outcome
+        except (KeyboardInterrupt, SystemExit) as error:  # of a plain builder, of a hook
+            raise Escaped(error) from None
 
     async def _do(self, act: Act) -> Optional[Outcome]:
         if isinstance(act, Perform):

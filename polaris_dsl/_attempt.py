@@ -35,7 +35,7 @@ NOTHING: Product = (None, None)
 
 
 class Escaped(Exception):  # it carries what would end an event loop out of it
-    """A coroutine raised `KeyboardInterrupt` or `SystemExit`."""
+    """What runs in an event loop raised `KeyboardInterrupt` or `SystemExit`."""
 
     def __init__(self, error: BaseException) -> None:
         self.error = error

@@ -102,24 +102,32 @@ class Commits:
                 self.at_once((number, versions, ()), outcome)
             self.state.touched.update(self._calls[number].followers)
 
-    def at_once(self, attempt: Attempt, outcome: Outcome, /) -> None:
-        """Commit how a call ended, for one who has the lock: where a commit takes a few lines of Python."""
+    def at_once(self, attempt: Attempt, outcome: Outcome, /) -> Outcome:
+        """Commit how a call ended, for one who has the lock, and return that: where nobody waits for it meanwhile.
+
+        Nobody does where a commit takes a few lines of Python, or where one thread makes all calls.
+        """
         number, versions, _ = attempt
         state = self.state
+        ended = None if self._bodies is LIVE else self.frozen(attempt, outcome)
+        outcome = outcome if ended is None else ended.outcome
         if not isinstance(outcome, BuilderError) and state.finished[number] is None and not self.failures:
             slot, value = outcome
             if slot is not None and not state.version[slot]:  # nothing to compare it with, as for most
-                draft = (built_line, time(), self._calls[number], versions, self._names[slot], value, False)
+                body = value if ended is None else ended.body
+                draft = (built_line, time(), self._calls[number], versions, self._names[slot], body, False)
                 if not self._record.put(state.n, (draft,)):
-                    state.built(number, versions, slot, value, value, False)  # noqa: FBT003  as it takes it
+                    state.built(number, versions, slot, body, value, False)  # noqa: FBT003  as it takes it
                     self.built.add(slot)
-                    return
-        ended = Ended(attempt, outcome, None if isinstance(outcome, BuilderError) else outcome[1])
+                    return outcome
+        if ended is None:
+            ended = Ended(attempt, outcome, None if isinstance(outcome, BuilderError) else outcome[1])
         news = self._put((ended,))
         while news:
             self._merge(news)
             news = self._put((ended,))
         self._apply(ended)
+        return outcome
 
     def frozen(self, attempt: Attempt, outcome: Outcome, /) -> Ended:
         """Make the body of a product; a value that cannot be kept is the failure of the builder that made it."""

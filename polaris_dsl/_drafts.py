@@ -40,10 +40,43 @@ class Lines:
         return self.journals.load(self.run_id, after=n)
 
 
-def built_line(at: str, call: Call, versions: Versions, name: Optional[str], body: object, kept: bool) -> Built:  # noqa: FBT001  drafts have no keywords
-    """Make the line of a call that was finished, and what it made: a data of this name, new or equal (`kept`)."""
-    put: Tuple[Put, ...] = () if name is None or kept else (Put(name, body),)
-    return Built(at, call.name, lineage(call, versions), put, (name,) if name is not None and kept else ())
+class _BuiltLine:
+    """Makes the line of a call that was finished, and what it made: a data of this name, new or equal (`kept`)."""
+
+    def __call__(
+        self,
+        at: str,
+        call: Call,
+        versions: Versions,
+        name: Optional[str],
+        body: object,
+        kept: bool,  # noqa: FBT001  drafts have no keywords
+        /,
+    ) -> Built:
+        put: Tuple[Put, ...] = () if name is None or kept else (Put(name, body),)
+        return Built(at, call.name, lineage(call, versions), put, (name,) if name is not None and kept else ())
+
+    def text(
+        self,
+        quote: Quote,
+        call: Call,
+        versions: Versions,
+        name: Optional[str],
+        body: object,
+        kept: bool,  # noqa: FBT001  as above
+        /,
+    ) -> str:
+        """Return what a journal says of it, without the line: most are written and never read."""
+        took = ",".join([f"{quote(of)}:{version}" for of, version in zip(call.waits_for_names, versions) if version])
+        begins = f'"op":"built","by":{quote(call.name)},"in":{{{took}}},"put":['
+        if name is None:
+            return f"{begins}]"
+        return f'{begins}],"kept":[{quote(name)}]' if kept else f"{begins}[{quote(name)},{body}]]"
+
+
+built_line = _BuiltLine()
+Quote = Callable[[str], str]
+"""Returns a text as JSON has it."""
 
 
 def transient_line(at: str, call: Call, versions: Versions, name: str) -> Built:

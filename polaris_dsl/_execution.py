@@ -138,8 +138,10 @@ class Execution:
         self._running.pop(done[0], None)
         if outcome is not None:
             if self._making.quick:
-                self._commits.at_once(done, outcome)
+                outcome = self._commits.at_once(done, outcome)
             self._wave.settle(done[0], finished=not isinstance(outcome, BuilderError))
+        else:  # it was not finished, or not called at all: it is due still
+            self._state.touched.add(done[0])
 
     def _stop(self, error: BaseException, /, *calls: int) -> None:
         """Begin no other builder, and raise this in the caller's thread when all have ended; these calls have."""

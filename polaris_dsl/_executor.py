@@ -7,9 +7,23 @@ from concurrent.futures import Executor as Pool
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import datetime
+from functools import partial
 from threading import get_ident
 from types import TracebackType
-from typing import Dict, FrozenSet, Generic, Iterator, List, Optional, Sequence, Tuple, Type, TypeVar, Union, cast
+from typing import (
+    Callable,
+    Dict,
+    FrozenSet,
+    Generic,
+    Iterator,
+    Optional,
+    Sequence,
+    Tuple,
+    Type,
+    TypeVar,
+    Union,
+    cast,
+)
 
 from typing_extensions import Self, final
 
@@ -17,22 +31,23 @@ from polaris_dsl._bodies import bodies_for
 from polaris_dsl._express import Express, in_order
 from polaris_dsl._hooked import hooked
 from polaris_dsl._options import MOST_ROUNDS, check_count, seconds
-from polaris_dsl._run import Run, run_of, wake_at
+from polaris_dsl._run import Run, goes_on, run_of, status_of, wake_at
 from polaris_dsl._runs import Frozen, Runs
 from polaris_dsl._settle import number_of, settled
-from polaris_dsl._summaries import RunSummary, summaries
+from polaris_dsl._summaries import RunSummary, going_on, summaries
 from polaris_dsl._threads import Threads
 from polaris_dsl._turns import Turns
 from polaris_dsl._watch import Late, Watch
 from polaris_dsl._workflow import AnyBuilder, Workflow
 from polaris_dsl.clock import Clock, checked_clock
-from polaris_dsl.errors import BuilderError, DefinitionError, PolarisError, RunLocked, StoreError, UnknownRun
+from polaris_dsl.errors import BuilderError, DefinitionError, PolarisError, RunLocked, UnknownRun
 from polaris_dsl.hooks import Hook
 from polaris_dsl.stores import MemoryStore, Store
 from polaris_dsl.stores._hold import let_go
 
 TargetT = TypeVar("TargetT")
 InputT = TypeVar("InputT")
+T = TypeVar("T")
 
 _BEING_RUN: ContextVar[FrozenSet[Tuple[int, str]]] = ContextVar("polaris_being_run", default=frozenset())
 """The runs in whose builders this is called: executors, by `id`, and run ids."""
@@ -113,16 +128,19 @@ class Executor(Generic[TargetT, InputT]):
         self._watch = Watch()
         self._clock = checked_clock(clock)
         self._awaited_in: Dict[str, int] = {}
-        straight = (max_workers == 1 or in_order(plan)) and not store.encoded and told is None
+        one_by_one = max_workers == 1 or in_order(plan)
         self._turns = Turns(
             runs=self._runs,
             hooked=told,
-            express=Express(plan, finish=self._threads.finish) if straight else None,
+            express=Express(plan, finish=self._threads.finish)
+            if one_by_one and not store.encoded and told is None
+            else None,
             pool=self._threads.pool,
             finish=self._threads.finish,
             watch=self._watch,
             clock=self._clock,
             max_workers=max_workers,
+            one_by_one=one_by_one,
             max_rounds=max_rounds,
         )
 
@@ -204,9 +222,12 @@ class Executor(Generic[TargetT, InputT]):
         self._runs.feed(run_id, self._runs.freeze(data, lasting=True))
 
     def wake(self, now: Optional[datetime] = None, /) -> Tuple[Run[TargetT], ...]:
-        """Resume the runs of this workflow in which a builder may be called again that raised `RetryAt`.
+        """Resume the runs of this workflow that nobody is running although there is something to do.
 
-        Call it now and then, from one process or several: a run that another one has just resumed is passed over.
+        Those are the runs in which a builder may be called again that raised `RetryAt`, and those whose status is
+        *due*: a process died or was cancelled, or data was fed and nobody has run it. Runs that are paused, complete or
+        failed otherwise are left alone. Call it now and then, from one process or several: a run that another one is
+        running, or has just resumed, is passed over.
 
         Args:
             now: resume what waits until then, at the latest (with a time zone); default: the time of the clock.
@@ -229,31 +250,27 @@ class Executor(Generic[TargetT, InputT]):
         now = self._clock.now() if now is None else now
         if not isinstance(cast(object, now), datetime) or now.utcoffset() is None:
             raise DefinitionError(f"wake() takes a datetime with a time zone, not {now!r:.80}")
-        found: List[str] = []
-        problem: Optional[StoreError] = None
-        try:
-            found.extend(run.id for run in self.runs() if run.wake_at is not None and run.wake_at <= now)
-        except StoreError as error:
-            problem = error
-        for run_id in found:
-            woken = self._woken(run_id, now)
-            if woken is not None:
-                yield woken
-        if problem is not None:
-            yield problem
+        found, problems = going_on(self._runs, now)
+        woken = (self._woken(run_id, now) for run_id in found)
+        yield from (one for one in woken if one is not None)
+        yield from problems
 
     def _woken(self, run_id: str, now: datetime) -> Union[Run[TargetT], PolarisError, None]:
         try:
-            wakes = wake_at(self._runs.state(run_id))
-            if wakes is None or wakes > now:  # another has resumed it meanwhile
-                return None
-            return self._turn(run_id, {}, wait_s=0, limit_s=self._limit(None), now=now)
+            return self._held(run_id, partial(self._resumed, run_id, now), wait_s=0)
         except BuilderError as error:
             return cast("Run[TargetT]", error.run)
         except (RunLocked, UnknownRun):  # another has it, or had it in between
             return None
         except PolarisError as error:
             return error
+
+    def _resumed(self, run_id: str, now: datetime) -> Optional[Run[TargetT]]:
+        """Resume a run that is held, if no other has done so meanwhile."""
+        state = self._runs.state(run_id)
+        if not goes_on(status_of(state), wake_at(state), now):
+            return None
+        return cast("Run[TargetT]", self._turns.run(run_id, {}, timeout_s=self._limit(None), now=now))
 
     def settle(self, run_id: str, builder: Union[AnyBuilder, str], result: object, /) -> Run[TargetT]:
         """Say how a call ended that was interrupted, of a builder with `at_most_once=True`; runs nothing.
@@ -283,30 +300,29 @@ class Executor(Generic[TargetT, InputT]):
             raise
 
     def late(self) -> Tuple[Late, ...]:
-        """Return the builders that go on although their time is over, in the order in which it was."""
+        """Return the builders that go on although nobody waits for them, in the order in which they were left behind.
+
+        Their time was over, or Ctrl-C ended their call.
+        """
         return self._watch.late()
 
     def _limit(self, timeout_s: Optional[float]) -> Optional[float]:
         return self.workflow.timeout_s if timeout_s is None else seconds(timeout_s, given="run(timeout_s=...)")
 
-    def _turn(
-        self,
-        run_id: str,
-        fed: Frozen,
-        *,
-        wait_s: Optional[float],
-        limit_s: Optional[float],
-        now: Optional[datetime] = None,
-    ) -> Run[TargetT]:
+    def _turn(self, run_id: str, fed: Frozen, *, wait_s: Optional[float], limit_s: Optional[float]) -> Run[TargetT]:
+        run = partial(self._turns.run, run_id, fed, timeout_s=limit_s)
+        return cast("Run[TargetT]", self._held(run_id, run, wait_s=wait_s))
+
+    def _held(self, run_id: str, run: Callable[[], T], *, wait_s: Optional[float]) -> T:
         """Run a run while it is held, and let go of it wherever Ctrl-C comes: if not within the `with`, behind it."""
         outside = _BEING_RUN.get()
         lock = self._journals.hold(run_id, wait_s=wait_s)
         try:
             with lock:
                 _BEING_RUN.set(outside | {(id(self), run_id)})
-                run = self._turns.run(run_id, fed, timeout_s=limit_s, now=now)
+                ran = run()
                 _BEING_RUN.set(outside)
-                return cast("Run[TargetT]", run)
+                return ran
         except BaseException:
             _BEING_RUN.set(outside)
             let_go(lock)

@@ -50,7 +50,8 @@ Act = Union[Perform, Write, Sleep]
 Story = Generator[Act, Optional[Outcome], Optional[Outcome]]
 """What is to be done for one call, one act after the other. Who follows it does that in a thread, or in a loop.
 
-Who answers `Perform` with None has not called the builder, as all is to end; then the story ends with None.
+Who answers `Perform` with None has not called the builder, as all is to end; then the story ends with None. So it does
+where a strict hook raised at the start of the builder.
 """
 
 
@@ -69,7 +70,7 @@ class Making:
     Attributes:
         commits: where it commits how they end.
         quick: whether that is left to whoever has the lock next: where nothing is heeded but what a builder returns,
-            and a commit takes a few lines of Python.
+            and nobody waits for the lock meanwhile.
         clock: tells the time, and waits.
     """
 
@@ -140,7 +141,10 @@ class Making:
         if limit is not None and limit.left_s <= 0:
             return self._timed_out(call, limit, begun=False)
         if self._telling is not None:
-            commits.breaks(self._telling.builder_started(attempt, commits.state.finished[attempt[0]], trial=trial))
+            vetoed = self._telling.builder_started(attempt, commits.state.finished[attempt[0]], trial=trial)
+            commits.breaks(vetoed)
+            if vetoed is not None:
+                return None
         barred = (yield Write(partial(self._intend, attempt))) if once else None
         if barred is not None:
             return barred

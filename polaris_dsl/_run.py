@@ -13,7 +13,7 @@ from polaris_dsl._plan import Plan, Values
 from polaris_dsl._state import State, Versions
 from polaris_dsl._wave import Wave
 from polaris_dsl.errors import IncompleteRun
-from polaris_dsl.stores._lines import moment
+from polaris_dsl.stores._lines import moment, stamp_of
 
 T = TypeVar("T")
 TargetT = TypeVar("TargetT", covariant=True)
@@ -175,6 +175,17 @@ def wake_at(state: State, /) -> Optional[datetime]:
     lacks = state.lacking().hopeless if state.gone else ()
     waits = [(call, *facts) for call, facts in state.postponed.items() if call not in lacks]
     return min((moment(until) for call, versions, until in waits if state.current(call, versions)), default=None)
+
+
+def hints(state: State, /) -> Tuple[str, str]:
+    """Return the status and the wake of a state at rest, as a journal notes them for listings."""
+    wakes = wake_at(state)
+    return status_of(state).value, "" if wakes is None else stamp_of(wakes)
+
+
+def goes_on(status: Status, wakes: Optional[datetime], now: datetime, /) -> bool:
+    """Say whether there is something to do in a run by now, of which nobody has to be asked."""
+    return status is Status.DUE or (wakes is not None and wakes <= now)
 
 
 def _missing(state: State) -> Iterator[type]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import Dict, List, Sequence, Tuple
+from typing import Callable, Dict, List, Optional, Sequence, Tuple
 
 import attrs
 
@@ -11,6 +11,7 @@ from polaris_dsl._bodies import LIVE, Bodies
 from polaris_dsl._drafts import Lines, Record
 from polaris_dsl._feed import accept
 from polaris_dsl._plan import Plan
+from polaris_dsl._run import hints
 from polaris_dsl._state import State
 from polaris_dsl.errors import UnknownRun
 from polaris_dsl.stores import Fed, Journals, Line, Put, Rested, Started
@@ -44,14 +45,17 @@ class Runs:
 
     def opened(self, run_id: str, /) -> Tuple[Record, State]:
         """Return where the lines of a run go that is held, and what it holds by now."""
-        if not isinstance(self.journals, MemoryJournals):
+        if isinstance(self.journals, MemoryJournals):
+            lane = self.journals.lane(run_id)
+            memo, lane.memo = lane.memo, None
+            state = memo if isinstance(memo, State) and memo.plan is self.plan else self._empty()
+            return lane, _caught_up(state, lane)
+        # Of its very class: one that passes on what it has not itself wants to see what is appended.
+        record: Optional[Callable[[Journals, str], Record]] = vars(type(self.journals)).get("record")
+        if record is None:
             return Lines(self.journals, run_id), self._begun(run_id)
-        lane = self.journals.lane(run_id)
-        memo, lane.memo = lane.memo, None
-        state = memo if isinstance(memo, State) and memo.plan is self.plan else self._empty()
-        for line in lane.after(state.n):
-            state.apply(line)
-        return lane, state
+        held = record(self.journals, run_id)
+        return held, _caught_up(self._empty(), held)
 
     def keep(self, run_id: str, state: State, /) -> None:
         """Keep what a run that is held is known to hold, for its next call, where that costs nothing."""
@@ -79,13 +83,17 @@ class Runs:
             state.fed(put)
 
     def part(self, record: Record, state: State, /) -> None:
-        """Let the transient data go of a call that did not come to its end: their names are all that is left."""
+        """Let the transient data go of a call that did not come to its end: their names are all that is left.
+
+        What a listing is told then is where the run stands without them.
+        """
         while any(state.version[slot] for slot in self.plan.transient):
-            news = record.put(state.n, ((Rested, time.time(), "due"),))
+            stands = hints(state.at_rest())
+            news = record.put(state.n, ((Rested, time.time(), *stands),))
             for line in news:
                 state.apply(line)
             if not news:
-                state.passed(("due", ""))
+                state.passed(stands)
 
     def _told(self, put: Sequence[Tuple[int, object, object]]) -> Tuple[Tuple[Put, ...], Tuple[str, ...]]:
         """Return what the journal is told of what was fed: data with their bodies, or names alone."""
@@ -122,3 +130,10 @@ class Runs:
     def _empty(self) -> State:
         data, bodies = self.plan.data, self.bodies
         return State(self.plan, thaw=lambda slot, body: bodies.thaw(data[slot], body))
+
+
+def _caught_up(state: State, record: Record) -> State:
+    """Return what a run holds by now, given what it held."""
+    for line in record.after(state.n):
+        state.apply(line)
+    return state

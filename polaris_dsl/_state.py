@@ -92,6 +92,10 @@ class State:
         finished = self.finished[call]
         return finished is None or not self.current(call, finished)
 
+    def supplied(self, call: int, /) -> bool:
+        """Say whether all consumes are present."""
+        return 0 not in self.plan.calls[call].consumes_of(self.version)
+
     def done(self, call: int, versions: Versions, /) -> bool:
         """Say whether a call was finished with just these versions, and what it made has not gone."""
         return self.finished[call] == versions and self.made[call] not in self.gone
@@ -155,9 +159,10 @@ class State:
         self.raised.add(call)
 
     def intends(self, call: int, versions: Versions, at: str, /) -> None:
-        """Take in that a call is about to be made that must not be made twice."""
+        """Take in that a call is about to be made that must not be made twice: it does not wait any more."""
         self.passed()
         self.begun = True
+        self.postponed.pop(call, None)
         self.intended[call] = (versions, at)
 
     def releases(self, call: int, /) -> None:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Iterator, Optional
+from typing import Iterator, List, Optional, Sequence, Tuple
 
 import attrs
 from typing_extensions import final
 
-from polaris_dsl._run import Status, status_of, wake_at
+from polaris_dsl._run import Status, goes_on, status_of, wake_at
 from polaris_dsl._runs import Runs
 from polaris_dsl.errors import StoreError, UnknownRun
 from polaris_dsl.stores import Line, Rested
@@ -41,6 +41,17 @@ def summaries(runs: Runs, /) -> Iterator[RunSummary]:
             problem = problem or error
     if problem is not None:
         raise problem
+
+
+def going_on(runs: Runs, now: datetime, /) -> Tuple[Sequence[str], Sequence[StoreError]]:
+    """Return the runs in which there is something to do by now, and what kept others from being looked at."""
+    found: List[str] = []
+    problems: List[StoreError] = []
+    try:
+        found.extend(run.id for run in summaries(runs) if goes_on(run.status, run.wake_at, now))
+    except StoreError as error:
+        problems.append(error)
+    return found, problems
 
 
 def _summary(runs: Runs, run_id: str, last: Line) -> RunSummary:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime, timezone
 from time import monotonic
 from typing import Callable, Iterator, List, Mapping, Optional, Union, cast
@@ -14,7 +14,7 @@ from polaris_dsl._hooked import Hooked
 from polaris_dsl._plan import Plan
 from polaris_dsl._run import Run, Status
 from polaris_dsl._state import Versions
-from polaris_dsl.errors import BuilderError, HookFailed
+from polaris_dsl.errors import BuilderError, HookFailed, StoreError
 from polaris_dsl.hooks import (
     BuilderFailed,
     BuilderRetried,
@@ -128,13 +128,19 @@ class Telling:
         return self.to.tell(self.to.built, event)
 
     @contextmanager
-    def to_the_end(self) -> Iterator[Callable[[Run[object]], None]]:
-        """Tell how the call ended that goes on in here, whatever happens; takes the run that it ends with."""
+    def to_the_end(self, so_far: Callable[[], Run[object]], /) -> Iterator[Callable[[Run[object]], None]]:
+        """Tell how the call ended that goes on in here, whatever happens; takes the run that it ends with.
+
+        Where it is cut off, that is the run `so_far`.
+        """
         ended: List[Run[object]] = []
         try:
             yield ended.append
         except BaseException as error:
-            self._run_ended(cast("Optional[Run[object]]", getattr(error, "run", None)), error)
+            run: Optional[Run[object]] = getattr(error, "run", None)
+            with suppress(StoreError):  # it could not be read: that is what ends the call
+                run = run or so_far()
+            self._run_ended(run, error)
             raise
         for run in ended:
             ends = self._run_ended(run, None)

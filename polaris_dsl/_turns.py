@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from concurrent.futures import Executor as Pool
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from datetime import datetime
-from typing import Callable, Iterator, Optional, Union
+from functools import partial
+from typing import Callable, ContextManager, Iterator, Optional, Union
 
 import attrs
 
@@ -40,6 +41,8 @@ class Turns:
     watch: Watch
     clock: Clock
     max_workers: int
+    one_by_one: bool
+    """Whether the caller's thread makes all calls, for no two are ever made at once."""
     max_rounds: int
 
     def run(
@@ -50,7 +53,8 @@ class Turns:
         if isinstance(went, Run):
             return went
         telling = self._telling(run_id)
-        making = self._begin(run_id, {} if went is not None else fed, telling, self.finish, timeout_s, now)
+        fed = fed if went is None else {}
+        making = self._begin(run_id, fed, telling, self.finish, timeout_s, now, one_by_one=self.one_by_one)
         if went is not None:
             making.commits.take_over()
             making.commits.resume(went)
@@ -58,7 +62,7 @@ class Turns:
             making, self._waves(making, run_id), run_id=run_id, pool=self.pool, max_workers=self.max_workers
         )
         with _told(telling, making, fed) as ends:
-            with _with_run(making, run_id):
+            with _WithRun(making, run_id):
                 while True:
                     execution.run()
                     run = run_of(making.commits.state.at_rest(), run_id=run_id, built=making.commits.built)
@@ -72,11 +76,11 @@ class Turns:
         from polaris_dsl._async import AsyncExecution, Awaited  # noqa: PLC0415  loads asyncio
 
         telling, awaited = self._telling(run_id), Awaited()
-        making = await aside(self._begin, run_id, fed, telling, awaited.finish, timeout_s, None)
+        making = await aside(self._begin, run_id, fed, telling, awaited.finish, timeout_s)
         waves = self._waves(making, run_id)
         execution = AsyncExecution(making, waves, awaited, run_id=run_id, pool=self.pool, aside=aside)
         with _told(telling, making, fed) as ends:
-            with _with_run(making, run_id):
+            with _WithRun(making, run_id):
                 while True:
                     await execution.run()
                     run = run_of(making.commits.state.at_rest(), run_id=run_id, built=making.commits.built)
@@ -101,7 +105,9 @@ class Turns:
         telling: Optional[Telling],
         finish: Finish,
         timeout_s: Optional[float],
-        now: Optional[datetime],
+        now: Optional[datetime] = None,
+        *,
+        one_by_one: bool = False,
     ) -> Making:
         record, state = self.runs.opened(run_id)
         self.runs.part(record, state)
@@ -113,7 +119,7 @@ class Turns:
             commits,
             run_id=run_id,
             telling=telling,
-            quick=isinstance(record, Lane),
+            quick=one_by_one or isinstance(record, Lane),
             finish=finish,
             watch=self.watch,
             clock=self.clock,
@@ -132,25 +138,42 @@ class Turns:
         return run
 
 
-@contextmanager
-def _told(telling: Optional[Telling], making: Making, fed: Frozen) -> Iterator[Callable[[Run[object]], None]]:
+def _told(telling: Optional[Telling], making: Making, fed: Frozen) -> ContextManager[Callable[[Run[object]], object]]:
     """Tell hooks how the call begins and ends."""
-    if telling is None:
-        yield lambda _: None
-        return
-    with telling.to_the_end() as ends:
+    return _SILENT if telling is None else _telling_of(telling, making, fed)
+
+
+_SILENT: ContextManager[Callable[[object], object]] = nullcontext(lambda _: None)
+
+
+@contextmanager
+def _telling_of(telling: Telling, making: Making, fed: Frozen) -> Iterator[Callable[[Run[object]], object]]:
+    with telling.to_the_end(partial(_so_far, making, telling.run_id)) as ends:
         making.commits.breaks(telling.run_started({slot: value for slot, (_, value) in fed.items()}))
         yield ends
 
 
-@contextmanager
-def _with_run(making: Making, run_id: str) -> Iterator[None]:
-    """Add the run so far to what ends the call early."""
-    try:
-        yield
-    except (HookFailed, NotSettled) as error:
-        error.with_run(run_of(making.commits.state.at_rest(), run_id=run_id, built=making.commits.built))
-        raise
+@attrs.frozen
+class _WithRun:
+    """Adds the run so far to what ends the call early, as a context."""
+
+    _making: Making
+    _run_id: str
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, _kind: object, error: Optional[BaseException], _trace: object) -> None:
+        if isinstance(error, (HookFailed, NotSettled)):
+            error.with_run(_so_far(self._making, self._run_id))
+
+
+def _so_far(making: Making, run_id: str) -> Run[object]:
+    """Return the run of a call that is cut off, with builders that nobody has taken note of since: each may be due."""
+    commits = making.commits
+    with commits.lock:
+        commits.state.touched.update(range(len(commits.state.plan.calls)))
+        return run_of(commits.state.at_rest(), run_id=run_id, built=commits.built)
 
 
 def _wake(run: Run[object]) -> str:

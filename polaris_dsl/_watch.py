@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextvars
 import logging
 import threading
-from concurrent.futures import Future, wait
+from concurrent.futures import Future
 from datetime import datetime, timezone
 from time import monotonic
 from typing import Callable, Dict, Optional, Tuple, TypeVar
@@ -21,12 +21,12 @@ _LOGGER = logging.getLogger("polaris_dsl")
 @final
 @attrs.frozen
 class Late:
-    """A builder that goes on although its time is over.
+    """A builder that goes on although its time is over, or its call was ended by Ctrl-C.
 
     Attributes:
         run_id: of which run.
         builder: which it is.
-        since: when its time was over (aware, in UTC).
+        since: when that was (aware, in UTC).
     """
 
     run_id: str
@@ -41,7 +41,7 @@ class Ends(Protocol):
 
 
 class Watch:
-    """Knows what goes on although its time is over, and calls what may. Safe to share between threads."""
+    """Knows what goes on although nobody waits for it, and calls what may. Safe to share between threads."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -49,12 +49,16 @@ class Watch:
         self._count = 0
 
     def late(self) -> Tuple[Late, ...]:
-        """Return what goes on, in the order in which its time was over."""
+        """Return what goes on, in the order in which it was left behind."""
         with self._lock:
             return tuple(self._late.values())
 
     def call(self, function: Callable[[], T], /, *, limit_s: float, run_id: str, builder: str) -> Optional[T]:
-        """Return what a function returns, called in a thread of its own; None if that takes longer than `limit_s`."""
+        """Return what a function returns, called in a thread of its own; None if that takes longer than `limit_s`.
+
+        Ctrl-C ends the waiting at once, for that thread does not hear it: what it runs goes on as well, and what it has
+        not begun it never will.
+        """
         future: Future[T] = Future()
         thread = threading.Thread(
             target=contextvars.copy_context().run,
@@ -62,21 +66,29 @@ class Watch:
             name=f"polaris-{builder}",
             daemon=True,  # what hangs for good must not keep the process from ending
         )
-        thread.start()
-        wait([future], timeout=limit_s)
-        if future.done():
+        ended = threading.Lock()  # not wait([future]), which Ctrl-C can end while it holds the lock of the future
+        ended.acquire()
+        future.add_done_callback(lambda _: ended.release())
+        try:
+            thread.start()
+            in_time = ended.acquire(timeout=limit_s)
+        except BaseException:
+            if not future.cancel():
+                self.passes(future, run_id=run_id, builder=builder)
+            raise
+        if in_time:
             return future.result()
         self.passes(future, run_id=run_id, builder=builder)
         return None
 
     def passes(self, goes_on: Ends, /, *, run_id: str, builder: str) -> None:
-        """Account for what goes on after its time, until it ends."""
+        """Account for what goes on although nobody waits for it, until it ends."""
         began_s = monotonic()
         with self._lock:
             self._count += 1
             number = self._count
             self._late[number] = Late(run_id, builder, datetime.now(timezone.utc))
-        _LOGGER.warning("run %s: builder %s goes on after its time; its result will not be seen", run_id, builder)
+        _LOGGER.warning("run %s: builder %s goes on by itself; its result will not be seen", run_id, builder)
 
         def ended(_: object) -> None:
             with self._lock:
@@ -87,6 +99,8 @@ class Watch:
 
 
 def _call(function: Callable[[], T], future: Future[T]) -> None:
+    if not future.set_running_or_notify_cancel():
+        return
     try:
         result = function()
     except BaseException as error:  # noqa: BLE001  raised again in the thread that waits for it

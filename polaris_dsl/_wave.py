@@ -72,7 +72,8 @@ class Wave:
         return waiting
 
     def _ready(self, call: int) -> bool:
-        return self._state.ready(call) or call in self._lacking.again
+        # What is to be made again lacks nothing when a wave begins; but a builder of this very wave may return nothing.
+        return self._state.ready(call) or (call in self._lacking.again and self._state.supplied(call))
 
     def _spread(self, stuck: List[int]) -> None:
         """Leave alone what follows calls that lack data."""

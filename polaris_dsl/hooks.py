@@ -184,7 +184,7 @@ class RunEnded:
         workflow: the name of the workflow.
         at: when; aware, in UTC.
         took_s: seconds since this call started.
-        status: where the run stands, the value of a `Status`.
+        status: where the run stands, the value of a `Status`; of a call that was cut off, by what it has committed.
         missing: the names of the inputs that it waits for.
         error: what the call raises, if it does; its text may quote a payload.
     """
@@ -213,7 +213,8 @@ class Hook(Protocol):
     the thread that runs the builder, or that called `run`, never under a lock, in the order of `hooks=`: of several
     builders at once, so a hook that keeps something has to guard it. What a method returns is ignored. Each
     `run_started` is followed by one `run_ended`, each `builder_started` by one of `built`, `returned_nothing`, `failed`
-    and `retried`.
+    and `retried`; where that builder was interrupted, cancelled, or not called as a strict hook raised at its start,
+    only the `run_ended` of its call follows, with that as its error.
 
     Attributes:
         strict: what happens when a method raises. False, the default: the error is logged by `polaris_dsl.hooks`, and
@@ -235,7 +236,7 @@ class Hook(Protocol):
         return
 
     def builder_started(self, event: BuilderStarted, /) -> None:
-        """Hear that a builder is about to be called."""
+        """Hear that a builder is about to be called. It is not if this is strict and raises."""
         return
 
     def built(self, event: DataBuilt, /) -> None:

@@ -16,6 +16,7 @@ import attrs
 from polaris_dsl import Context, Executor, FileStore, Interrupted, Status, Workflow, builder, workflow
 from polaris_dsl.stores import Line, Store
 from polaris_dsl.stores._file import FileJournals
+from polaris_dsl.stores._lines import Kept, lines_of
 from polaris_dsl.stores._sqlite_journals import SqliteJournals
 from polaris_dsl.stores.sqlite import SqliteStore
 
@@ -76,8 +77,8 @@ def die() -> None:
 
 
 def dying(append: Callable[..., Tuple[Line, ...]], moment: str) -> Callable[..., Tuple[Line, ...]]:
-    def append_or_die(self: Any, run: str, expected_n: int, lines: Sequence[Line]) -> Tuple[Line, ...]:
-        kind = type(lines[-1]).__name__
+    def append_or_die(self: Any, run: str, expected_n: int, lines: Sequence[Kept]) -> Tuple[Line, ...]:
+        kind = type(lines_of(list(lines), 0, len(lines))[-1]).__name__
         if moment == f"before {kind}":
             die()
         news = append(self, run, expected_n, lines)
@@ -89,8 +90,8 @@ def dying(append: Callable[..., Tuple[Line, ...]], moment: str) -> Callable[...,
 
 
 def main(store: str, effects: str, moment: str) -> int:
-    for journals in (FileJournals, SqliteJournals):
-        setattr(journals, "append", dying(journals.append, moment))  # noqa: B010  mypy would refuse a method
+    for journals, name in ((FileJournals, "put"), (SqliteJournals, "append")):
+        setattr(journals, name, dying(getattr(journals, name), moment))
     try:
         run = Executor(flow_of(Desk(Path(effects), moment)), store=opened(Path(store))).run(RUN, Order(500))
     except Interrupted:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import contextvars
 import threading
 import time
@@ -21,7 +22,9 @@ from polaris_dsl import (
     FileStore,
     Hook,
     HookFailed,
+    Interrupted,
     NotSettled,
+    Retry,
     RunLocked,
     Status,
     UnexpectedData,
@@ -754,3 +757,91 @@ def test_what_would_end_the_loop_ends_the_call_once_what_runs_is_kept(store: Sto
         assert executor.load("r").get(Right) == Right(3)
         assert not any(isinstance(line, Failed) for line in lines_of(executor, "r"))
         assert sum(isinstance(line, Built) for line in lines_of(executor, "r")) == 1
+
+
+OPTIONS: Dict[str, Dict[str, Any]] = {
+    "none": {},
+    "retry": {"retry": Retry(attempts=2)},
+    "retry and a time": {"retry": Retry(attempts=2), "timeout_s": 60},
+    "retry and at most once": {"retry": Retry(attempts=2), "at_most_once": True},
+    "a time": {"timeout_s": 60},
+    "at most once": {"at_most_once": True},
+}
+
+
+@pytest.mark.parametrize("options", OPTIONS.values(), ids=OPTIONS)
+@pytest.mark.parametrize("kind", [SystemExit, KeyboardInterrupt])
+@pytest.mark.parametrize("is_async", [False, True])
+def test_what_would_end_the_loop_ends_the_call_whatever_options_its_builders_have(
+    store: Store, kind: Any, options: Dict[str, Any], *, is_async: bool
+) -> None:
+    there = threading.Barrier(1 if is_async else 2)  # two plain ones exit at once
+
+    def left(seed: Seed) -> Left:
+        exits()
+        return Left(seed.number)
+
+    def right(seed: Seed) -> Right:
+        exits()
+        return Right(seed.number)
+
+    async def left_async(seed: Seed) -> Left:
+        return left(seed)
+
+    async def right_async(seed: Seed) -> Right:
+        return right(seed)
+
+    def exits() -> None:
+        there.wait(20)
+        if fails:
+            raise kind
+
+    async def main() -> None:
+        with pytest.raises(kind):
+            await executor.arun("r", Seed(1))
+        fails.clear()
+        with contextlib.suppress(Interrupted):  # what is called at most once
+            assert (await executor.arun("r", wait_s=0)).result() == Both(2)
+
+    fails = ["at first"]
+    made: Tuple[Any, Any] = (left_async, right_async) if is_async else (left, right)
+    flow = flow_of(*[builder(**options)(function) for function in made])
+    with Executor(flow, store=store, max_workers=2) as executor:
+        run(main())
+
+
+@pytest.mark.parametrize("event", ["run_started", "builder_started", "built", "retried", "run_ended"])
+@pytest.mark.parametrize("strict", [False, True])
+@pytest.mark.parametrize("is_async", [False, True])
+def test_what_would_end_the_loop_ends_the_call_if_a_hook_raises_it(
+    store: Store, event: str, *, strict: bool, is_async: bool
+) -> None:
+    tries: List[int] = []
+
+    class Exits(Hook):
+        pass
+
+    def exits(_: Hook, event: object) -> None:
+        raise SystemExit
+
+    def left(seed: Seed) -> Left:
+        tries.append(seed.number)
+        if len(tries) == 1:
+            raise ConnectionError
+        return Left(seed.number)
+
+    async def left_async(seed: Seed) -> Left:
+        return left(seed)
+
+    async def main() -> None:
+        with pytest.raises(SystemExit):
+            await executor.arun("r", Seed(1))
+
+    hook: Any = Exits()
+    hook.strict = strict
+    setattr(Exits, event, exits)
+    retried = builder(retry=Retry(attempts=2, first_wait_s=0))
+    flow = flow_of(retried(left_async if is_async else left), add_two)
+    with Executor(flow, store=store, hooks=[hook]) as executor:
+        run(main())
+    assert Executor(flow, store=store).run("r").result() == Both(4)

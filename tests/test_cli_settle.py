@@ -6,14 +6,15 @@ import json
 from contextlib import suppress
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import List, Tuple
+from typing import List, Sequence, Tuple
 
 import pytest
 
 from polaris_dsl import BuilderError, Context, Executor, FileStore, Interrupted, RetryAt, Status, builder, workflow
 from polaris_dsl._cli import main
-from polaris_dsl.stores import Intended, Journals, Line, Released
+from polaris_dsl.stores import Intended, Journals, Released
 from polaris_dsl.stores._file import FileJournals
+from polaris_dsl.stores._lines import Kept, lines_of
 from tests.effect_driver import Charged, Order, Receipt, write_receipt
 
 RUN = "order-42"
@@ -144,15 +145,15 @@ def test_settling_says_that_nothing_has_happened_only_where_it_is_told_so(shop: 
 def test_what_is_fed_meanwhile_stands_before_what_is_settled(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     shop.run(Killed())
     fed: List[str] = []
-    append = FileJournals.append
+    put = FileJournals.put
 
-    def feed_first(self: FileJournals, run: str, n: int, lines: Tuple[Line, ...]) -> object:
-        if isinstance(lines[0], Released) and not fed:
+    def feed_first(self: FileJournals, run: str, n: int, lines: Sequence[Kept]) -> object:
+        if isinstance(lines_of(list(lines), 0, 1)[0], Released) and not fed:
             fed.append(run)
             shop.orders.feed(RUN, Order(700))
-        return append(self, run, n, lines)
+        return put(self, run, n, lines)
 
-    monkeypatch.setattr(FileJournals, "append", feed_first)
+    monkeypatch.setattr(FileJournals, "put", feed_first)
     assert shop.polaris("settle", RUN, "charge", "--retry")[0] == 0
     assert shop.orders.run(RUN).result() == Receipt("700 paid")
 

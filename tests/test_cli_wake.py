@@ -45,7 +45,13 @@ FLOWS = """
         return Paid(order.cents)
 
 
+    @builder(at_most_once=True, name="charge")
+    def charge_once(order: Order) -> Paid:
+        return charge(order) if order.cents != 15 or not MODE["woken"] else order
+
+
     MODE = {"woken": True}
+    card_payment_once = workflow(target=Paid, inputs=Order, builders=[charge_once], name="card_payment")
     card_payment = workflow(target=Paid, inputs=Order, builders=[charge], name="card_payment")
     payments = Executor(card_payment, store=FileStore("runs", durability="process"))
     number = 5
@@ -104,6 +110,23 @@ def test_it_says_that_a_run_failed_and_until_when_another_waits(polaris: Polaris
     ]
 
 
+def test_what_it_woke_and_must_not_be_called_again_has_failed(
+    polaris: Polaris, capfd: pytest.CaptureFixture[str]
+) -> None:
+    from wakeful import flows  # noqa: PLC0415  as above
+
+    once = Executor(flows.card_payment_once, store=FileStore("runs", durability="process"))
+    flows.MODE["woken"] = False
+    once.run("order-15", flows.Order(15))
+    flows.MODE["woken"] = True
+    code, out, _ = polaris("wakeful.flows:card_payment_once", "--store", "runs", *now(15))
+    assert (code, "failed    order-15" in out.splitlines()) == (1, True)
+    main(["runs", "show", "order-15", "--store", "runs"])
+    shown = capfd.readouterr().out.splitlines()
+    assert "status       failed" in shown
+    assert not any(line.startswith("wakes at") for line in shown)
+
+
 def test_as_json_it_prints_one_object_on_each_line(polaris: Polaris) -> None:
     _, out, _ = polaris("wakeful.flows:card_payment", "--store", "runs", "--json", *now(20))
     rows = {row["run"]: row for row in map(json.loads, out.splitlines())}
@@ -120,6 +143,14 @@ def test_without_a_time_it_resumes_what_is_due_by_now(polaris: Polaris) -> None:
     assert datetime.now(timezone.utc) > datetime(2026, 1, 1, 12, 59, tzinfo=timezone.utc)
     _, out, _ = polaris("wakeful.flows:card_payment", "--store", "runs")
     assert out.endswith("resumed 3 runs\n")
+
+
+def test_what_was_fed_and_nobody_has_run_is_resumed_whatever_the_time(polaris: Polaris) -> None:
+    from wakeful import flows  # noqa: PLC0415  as above
+
+    flows.payments.feed("order-14", flows.Order(15))
+    code, out, _ = polaris("wakeful.flows:card_payment", "--store", "runs", *now(0))
+    assert (code, out) == (0, "complete  order-14\nresumed 1 run\n")
 
 
 def test_an_executor_knows_its_store(polaris: Polaris) -> None:

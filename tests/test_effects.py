@@ -430,6 +430,47 @@ def test_a_builder_that_asks_to_be_called_later_is(store: Store, bank: Bank) -> 
     assert [type(line) for line in lines_of(store, Intended, Postponed)] == [Intended, Postponed, Intended]
 
 
+class WokenBank(Bank):
+    """Asks to be called later, and ends in some way when it is."""
+
+    def __init__(self, ends: str) -> None:
+        super().__init__()
+        self.ends = ends
+        self.gone = threading.Event()
+
+    def charge(self, order: Order, context: Context) -> Charged:
+        charged = super().charge(order, context)
+        if self.ends == "killed":
+            raise Killed
+        if self.ends == "too late":
+            self.gone.wait(20)
+        return Order(1) if self.ends == "undeclared" else charged  # type: ignore[return-value]  # the case
+
+
+@pytest.mark.parametrize("ends", ["killed", "too late", "undeclared"])
+def test_what_was_woken_and_cut_off_has_failed_and_waits_no_more(store: Store, ends: str) -> None:
+    when = datetime.now(timezone.utc) - timedelta(hours=1)
+    bank = WokenBank(ends)
+    bank.before.append(raises(RetryAt(when)))
+    assert Executor(flow_of(bank.charge), store=store).run(RUN, Order(500)).wake_at == when
+    limit_s = 0.05 if ends == "too late" else None
+    with Executor(flow_of(bank.charge, timeout_s=limit_s), store=store) as runs:
+        with contextlib.suppress(Killed):
+            runs.wake()
+        for _ in range(2):
+            assert (runs.load(RUN).status, runs.load(RUN).wake_at) == (Status.FAILED, None)
+            assert [(one.status, one.wake_at) for one in runs.runs()] == [(Status.FAILED, None)]
+            assert runs.wake() == ()
+            with pytest.raises(Interrupted) as caught:
+                runs.run(RUN)
+            assert caught.value.run.status is Status.FAILED  # type: ignore[attr-defined]  # as above
+        assert len(lines_of(store, Intended)) == 2
+        bank.gone.set()
+        assert runs.settle(RUN, "charge", RETRY).status is Status.DUE
+    bank.ends = ""
+    assert Executor(flow_of(bank.charge), store=store).run(RUN)[Charged].cents == 500
+
+
 def test_what_was_interrupted_is_told_although_what_is_before_it_asks_to_wait(store: Store) -> None:
     asks: List[int] = []
 

@@ -88,7 +88,7 @@ TIMEOUTS = """\
 asked for 5 kg, with a time limit: True
 1 parcels for 7.50
 asked for 30 kg, with a time limit: True
-WARNING run order-2: builder Carrier.quote goes on after its time; its result will not be seen
+WARNING run order-2: builder Carrier.quote goes on by itself; its result will not be seen
 builder Carrier.quote took longer than its 1 s
 kept: Packed(parcels=2)
 still going on: Carrier.quote

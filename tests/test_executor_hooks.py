@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
 from typing import Any, List, Optional, Union
 
 import pytest
 
-from polaris_dsl import BuilderError, Executor, HookFailed, MemoryStore, NotWritten, Status, builder, workflow
+from polaris_dsl import BuilderError, Executor, HookFailed, MemoryStore, NotWritten, Retry, Status, builder, workflow
 from polaris_dsl.hooks import BuilderFailed, BuilderStarted, DataBuilt, Hook, NothingBuilt, RunEnded, RunStarted
-from polaris_dsl.stores import Built
+from polaris_dsl.stores import Built, Fed, Started
+from polaris_dsl.testing import VirtualClock
 from tests.test_executor import Both, Left, Other, Right, Seed, Stop, WatchedStore, flow_of, make_left
 from tests.test_hooks import Everything
 
@@ -139,7 +142,7 @@ class StrictAt(Hook):
 
 
 @pytest.mark.parametrize(
-    ("kind", "built"), [(RunStarted, 0), (BuilderStarted, 1), (DataBuilt, 1), (RunEnded, 3)], ids=str
+    ("kind", "built"), [(RunStarted, 0), (BuilderStarted, 0), (DataBuilt, 1), (RunEnded, 3)], ids=str
 )
 def test_a_strict_hook_ends_the_call_and_what_was_running_is_committed(kind: type, built: int) -> None:
     store = MemoryStore()
@@ -153,6 +156,118 @@ def test_a_strict_hook_ends_the_call_and_what_was_running_is_committed(kind: typ
     assert sum(isinstance(line, Built) for line in lines) == built
     assert run.status is (Status.COMPLETE if kind is RunEnded else Status.DUE)
     assert Executor(runs.workflow, store=store).run("1").result() == Both(3)
+
+
+class Vetoes(Everything):
+    """Hears all, and raises where a builder is about to be called for the nth time."""
+
+    strict = True
+
+    def __init__(self, *, at: int = 1) -> None:
+        super().__init__()
+        self.at = at
+
+    def builder_started(self, event: BuilderStarted, /) -> None:
+        super().builder_started(event)
+        if event.attempt == self.at:
+            raise KeyError
+
+
+@pytest.fixture(params=["run", "arun"])
+def go(request: pytest.FixtureRequest) -> Any:
+    def go(runs: Executor[Any, Any], *data: Any) -> Any:
+        return runs.run("1", *data) if request.param == "run" else asyncio.run(runs.arun("1", *data))
+
+    return go
+
+
+@pytest.mark.parametrize("options", [{}, {"at_most_once": True}, {"timeout_s": 60}, {"retry": Retry()}], ids=str)
+@pytest.mark.parametrize("is_async", [False, True])
+def test_a_builder_at_whose_start_a_strict_hook_raises_is_not_called(go: Any, options: Any, *, is_async: bool) -> None:
+    called: List[Seed] = []
+
+    def make(seed: Seed) -> Left:
+        called.append(seed)
+        return Left(seed.number)
+
+    async def make_async(seed: Seed) -> Left:
+        return make(seed)
+
+    made: Any = make_async if is_async else make
+    flow: Any = workflow(target=Left, inputs=Seed, builders=[builder(name="make", **options)(made)])
+    vetoes, store = Vetoes(), MemoryStore()
+    with Executor(flow, store=store, hooks=[vetoes]) as runs:
+        with pytest.raises(HookFailed) as caught:
+            go(runs, Seed(1))
+        assert called == []
+        assert kinds(vetoes) == ["RunStarted", "BuilderStarted make", "RunEnded"]
+        ended: Any = vetoes.heard[-1]
+        assert (ended.error, ended.status) == (caught.value, "due")
+        run: Any = caught.value.run
+        assert (run.status, runs.load("1").status) == (Status.DUE, Status.DUE)
+        assert [type(line) for line in runs._journals.load("1")] == [Started, Fed]
+    with Executor(flow, store=store) as runs:
+        assert go(runs).result() == Left(1)
+
+
+@pytest.mark.parametrize("at_most_once", [False, True])
+@pytest.mark.parametrize("is_async", [False, True])
+def test_an_attempt_at_whose_start_a_strict_hook_raises_is_not_made(
+    go: Any, *, at_most_once: bool, is_async: bool
+) -> None:
+    called: List[Seed] = []
+
+    def make(seed: Seed) -> Left:
+        called.append(seed)
+        if len(called) == 1:
+            raise ConnectionError
+        return Left(seed.number)
+
+    async def make_async(seed: Seed) -> Left:
+        return make(seed)
+
+    made: Any = make_async if is_async else make
+    retried = builder(name="make", retry=Retry(), at_most_once=at_most_once)
+    flow: Any = workflow(target=Left, inputs=Seed, builders=[retried(made)])
+    vetoes, store = Vetoes(at=2), MemoryStore()
+    with Executor(flow, store=store, hooks=[vetoes], clock=VirtualClock()) as runs:
+        with pytest.raises(HookFailed) as caught:
+            go(runs, Seed(1))
+        assert called == [Seed(1)]
+        attempts = ["BuilderStarted make", "BuilderRetried make", "BuilderStarted make"]
+        assert kinds(vetoes) == ["RunStarted", *attempts, "RunEnded"]
+        run: Any = caught.value.run
+        assert (run.status, runs.load("1").status) == (Status.FAILED, Status.FAILED)
+    with Executor(flow, store=store) as runs:
+        assert go(runs).result() == Left(1)
+
+
+def test_what_runs_beside_a_builder_at_whose_start_a_strict_hook_raises_is_committed(go: Any) -> None:
+    vetoed = threading.Event()
+
+    class VetoesLeft(Hook):
+        strict = True
+
+        def builder_started(self, event: BuilderStarted, /) -> None:
+            if event.builder == "left":
+                assert under_way.wait(20)
+                vetoed.set()
+                raise KeyError
+
+    def left(seed: Seed) -> Left:
+        raise AssertionError
+
+    def right(other: Other) -> Right:
+        under_way.set()
+        assert vetoed.wait(20)
+        return Right(other.number)
+
+    under_way = threading.Event()
+    with Executor(flow_of(left, right), hooks=[VetoesLeft()], max_workers=2) as runs:
+        with pytest.raises(HookFailed) as caught:
+            go(runs, *FED)
+        run: Any = caught.value.run
+        assert (run.status, run.get(Right), run.get(Left)) == (Status.DUE, Right(2), None)
 
 
 class Listens(Hook):

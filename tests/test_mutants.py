@@ -261,7 +261,13 @@ OF_TRIALS: List[Mutant] = [
         'if when.microsecond % 1000 else "milli',
         'if not when else "milli',
     ),
-    ("a run that was deleted is woken", "_executor.py", "wakes = wake_at(self._runs.state(run_id))", "wakes = now"),
+    (
+        "a run that another has resumed is woken",
+        "_executor.py",
+        "if not goes_on(status_of(state), wake_at(state), now):",
+        "if not state.n:",
+    ),
+    ("a run that was cut off is left alone", "_run.py", "return status is Status.DUE or (", "return ("),
     (
         "a strict hook does not end the trials",
         "_making.py",

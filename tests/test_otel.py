@@ -20,8 +20,9 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.sdk.trace.sampling import TraceIdRatioBased
 from opentelemetry.trace import StatusCode, get_current_span
 
-from polaris_dsl import Access, Executor, builder, workflow
+from polaris_dsl import Access, Executor, Hook, HookFailed, builder, workflow
 from polaris_dsl._hooked import hooked
+from polaris_dsl.hooks import BuilderStarted
 from polaris_dsl.otel import OpenTelemetryHook
 from tests import hook_driver as driver
 from tests.hook_driver import ORDER, Charged, Driver, events_of
@@ -481,6 +482,28 @@ def test_the_span_of_a_builder_that_is_interrupted_ends_with_its_run(telemetry: 
         executor.run("r")
     (span,) = telemetry.named("polaris.builder interrupted")
     assert facts_of(span)["error.type"] == "KeyboardInterrupt"
+
+
+@pytest.mark.parametrize("is_awaited", [False, True])
+def test_the_span_of_a_builder_that_a_strict_hook_keeps_from_being_called_ends_with_its_run(
+    telemetry: Telemetry, *, is_awaited: bool
+) -> None:
+    class Vetoes(Hook):
+        strict = True
+
+        def builder_started(self, event: BuilderStarted, /) -> None:
+            raise KeyError
+
+    def vetoed(charged: Access[Charged]) -> Charged:
+        raise AssertionError
+
+    flow = workflow(target=Charged, builders=[builder(vetoed)])
+    before = contexts.get_current()
+    with Executor(flow, hooks=[telemetry.hook, Vetoes()]) as executor, pytest.raises(HookFailed):
+        asyncio.run(executor.arun("r")) if is_awaited else executor.run("r")
+    (span,) = telemetry.named("polaris.builder vetoed")
+    assert facts_of(span)["error.type"] == "polaris_dsl.errors.HookFailed"
+    assert contexts.get_current() == before
 
 
 def test_without_an_sdk_nothing_happens() -> None:

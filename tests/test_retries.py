@@ -6,6 +6,7 @@ import asyncio
 import itertools
 import pickle
 import random
+import signal
 import subprocess
 import sys
 import threading
@@ -13,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from textwrap import dedent
-from typing import Any, Callable, List, NamedTuple, Optional, Sequence, Type, Union
+from typing import Any, Callable, List, NamedTuple, Optional, Sequence, Tuple, Type, Union
 
 import attrs
 import pytest
@@ -21,6 +22,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from polaris_dsl import (
+    RETRY,
     BuilderError,
     Context,
     DefinitionError,
@@ -31,6 +33,7 @@ from polaris_dsl import (
     IncompleteRun,
     Interrupted,
     MemoryStore,
+    NotSettled,
     NotWritten,
     Retry,
     RetryAt,
@@ -474,21 +477,41 @@ def test_a_strict_hook_that_fails_in_between_ends_the_trials(clock: VirtualClock
         assert runs.run("1").result() == Invoice(1)
 
 
-def test_what_ends_the_call_elsewhere_ends_the_trials(clock: VirtualClock) -> None:
-    gateway = Gateway(*[ConnectionError] * 3)
+def test_what_ends_the_call_elsewhere_ends_the_trials(clock: VirtualClock, monkeypatch: pytest.MonkeyPatch) -> None:
+    broken = threading.Event()
+    breaks = Commits.breaks
 
-    class Elsewhere(Hook):
-        strict = True
+    def breaks_and_says_so(commits: Commits, error: Optional[BaseException]) -> None:
+        breaks(commits, error)
+        if commits.broken is not None:
+            broken.set()
 
-        def builder_started(self, event: BuilderStarted, /) -> None:
-            if event.attempt == 2:
-                raise KeyError
+    calls: List[int] = []
 
-    runs = Executor(flow_of(gateway, EVEN), hooks=[Elsewhere()], clock=clock)
-    with pytest.raises(HookFailed):
-        runs.run("1", Order(1))
-    assert (len(gateway.calls), clock.slept) == (2, (1,))
-    assert [line.trial for line in lines_of(runs) if isinstance(line, Failed)] == [1, 0]
+    @builder(retry=EVEN)
+    def charge(order: Order) -> Paid:
+        calls.append(order.cents)
+        under_way.set()
+        assert broken.wait(20)
+        raise ConnectionError
+
+    @builder
+    def exits(order: Order) -> Quote:
+        assert under_way.wait(20)
+        raise SystemExit
+
+    @builder
+    def both(paid: Paid, quote: Quote) -> Invoice:
+        raise AssertionError
+
+    under_way = threading.Event()
+    monkeypatch.setattr(Commits, "breaks", breaks_and_says_so)
+    flow = workflow(target=Invoice, inputs=Order, builders=[charge, exits, both])
+    with Executor(flow, clock=clock, max_workers=2) as runs:
+        with pytest.raises(SystemExit):
+            runs.run("1", Order(1))
+        assert (calls, clock.slept) == ([1], ())
+        assert [line.trial for line in lines_of(runs) if isinstance(line, Failed)] == [0]
 
 
 # --- RetryAt ---------------------------------------------------------------------------------------------------------
@@ -517,7 +540,8 @@ def test_a_builder_that_asks_for_it_is_called_again_later(
         clock.advance(59.999)
         assert (runs.run("1").wake_at, runs.wake()) == (NOON + MINUTE, ())
         assert len(gateway.calls) == 1
-        clock.advance(0.001)
+        clock.advance(3600)
+        assert (runs.load("1").status, runs.load("1").wake_at) == (Status.PAUSED, NOON + MINUTE)
         assert runs.run("1").result() == Invoice(5)
         assert len({context.idempotency_key for context in gateway.calls}) == 1
         assert [listed.wake_at for listed in runs.runs()] == [None]
@@ -821,15 +845,18 @@ class Between:
         return iter(listed)
 
 
-@pytest.mark.parametrize("act", ["run", "delete", "feed"])
-def test_what_became_of_a_run_in_between_counts(clock: VirtualClock, store: Any, act: str) -> None:
+@pytest.mark.parametrize("act", ["run", "delete"])
+@pytest.mark.parametrize("fed", [(), (Order(6),)], ids=["its time has come", "it was fed"])
+def test_what_became_of_a_run_in_between_counts(
+    clock: VirtualClock, store: Any, act: str, fed: Sequence[Order]
+) -> None:
     gateway = waiting_until()
     runs = Executor(flow_of(gateway), store=store, clock=clock)
     runs.run("1", Order(5))
+    runs.feed("1", *fed)
     acts: Any = {
         "run": lambda: runs._turns.run("1", {}, now=NOON + MINUTE),
         "delete": lambda: runs.delete("1"),
-        "feed": lambda: runs.feed("1", Order(6)),
     }
     runs._runs = attrs.evolve(runs._runs, journals=Between(runs._journals, acts[act]))
     assert runs.wake(NOON + MINUTE) == ()
@@ -892,6 +919,213 @@ def test_a_hook_that_ends_a_call_keeps_no_other_run_from_being_woken(clock: Virt
     with pytest.raises(HookFailed):
         runs.wake(NOON + MINUTE)
     assert [runs.load(run_id).status for run_id in "123"] == [Status.DUE, Status.COMPLETE, Status.COMPLETE]
+
+
+# --- resuming what nobody has run to its end -------------------------------------------------------------------------
+
+
+class Dies(BaseException):
+    """Stands for the end of the process."""
+
+
+def dying_flow(gateway: Gateway, *dies: str) -> Flow:
+    """As `flow_of`, where the process ends in the invoice of each of these runs."""
+    left = list(dies)
+
+    @builder
+    def invoice(paid: Paid, context: Context) -> Invoice:
+        if context.run_id in left:
+            left.remove(context.run_id)
+            raise Dies
+        return Invoice(paid.cents)
+
+    return workflow(
+        target=Invoice, inputs=Order, builders=[builder(name="charge")(gateway.charge), invoice], name="payments"
+    )
+
+
+def test_a_run_whose_process_died_behind_the_builder_that_was_woken_is_resumed(clock: VirtualClock, store: Any) -> None:
+    gateway = waiting_until()
+    runs = Executor(dying_flow(gateway, "1"), store=store, clock=clock)
+    runs.run("1", Order(5))
+    with pytest.raises(Dies):
+        runs.wake(NOON + MINUTE)
+    assert [(run.status, run.wake_at) for run in runs.runs()] == [(Status.DUE, None)]
+    assert [run.result() for run in runs.wake(NOON - MINUTE)] == [Invoice(5)]
+    assert (runs.wake(NOON + MINUTE), len(gateway.calls)) == ((), 2)
+
+
+def test_a_run_whose_process_was_really_killed_is_resumed_by_another(tmp_path: Path) -> None:
+    code = """
+        import os, signal, sys
+        from datetime import datetime, timezone
+        from typing import NamedTuple
+        from polaris_dsl import Executor, FileStore, RetryAt, builder, workflow
+
+        class Order(NamedTuple): cents: int
+        class Paid(NamedTuple): cents: int
+        class Invoice(NamedTuple): cents: int
+
+        @builder
+        def pay(order: Order) -> Paid:
+            if "first" in sys.argv:
+                raise RetryAt(datetime(2026, 1, 1, 12, tzinfo=timezone.utc))
+            return Paid(order.cents)
+
+        @builder
+        def invoice(paid: Paid) -> Invoice:
+            if "dies" in sys.argv:
+                os.kill(os.getpid(), signal.SIGKILL)
+            return Invoice(paid.cents)
+
+        flow = workflow(target=Invoice, inputs=Order, builders=[pay, invoice])
+        runs = Executor(flow, store=FileStore(sys.argv[1]))
+        print(runs.run("1", Order(5)) if "first" in sys.argv else runs.wake())
+    """
+
+    def ended(*arguments: str) -> Tuple[int, str]:
+        command = [sys.executable, "-c", dedent(code), str(tmp_path / "runs"), *arguments]
+        done = subprocess.run(
+            command, cwd=str(Path(__file__).parent.parent), stdout=subprocess.PIPE, text=True, check=False, timeout=60
+        )
+        return done.returncode, done.stdout
+
+    assert ended("first")[0] == 0
+    assert ended("dies") == (-signal.SIGKILL, "")
+    assert ended() == (0, "(<run '1' complete>,)\n")
+    assert ended() == (0, "()\n")
+
+
+def test_a_run_that_waits_and_is_fed_is_resumed_at_once(clock: VirtualClock, store: Any) -> None:
+    gateway = waiting_until()
+    runs = Executor(flow_of(gateway), store=store, clock=clock)
+    runs.run("1", Order(5))
+    runs.feed("1", Order(6))
+    assert [run.result() for run in runs.wake()] == [Invoice(6)]
+    assert runs.wake(NOON + MINUTE) == ()
+
+
+def test_a_run_that_was_only_fed_is_begun(clock: VirtualClock, store: Any) -> None:
+    runs = Executor(flow_of(Gateway()), store=store, clock=clock)
+    runs.feed("1", Order(5))
+    runs.feed("2")
+    assert [run.result() for run in runs.wake()] == [Invoice(5)]
+    assert {run.id: run.status for run in runs.runs()} == {"1": Status.COMPLETE, "2": Status.PAUSED}
+
+
+def test_a_run_that_was_cancelled_is_resumed(clock: VirtualClock, store: Any) -> None:
+    begun = threading.Event()
+
+    @builder
+    async def charge(order: Order) -> Paid:
+        if not begun.is_set():
+            begun.set()
+            await asyncio.Event().wait()
+        return Paid(order.cents)
+
+    async def cancelled() -> None:
+        call = asyncio.ensure_future(runs.arun("1", Order(5)))
+        while not begun.is_set():
+            await asyncio.sleep(0.001)
+        call.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await call
+
+    with Executor(workflow(target=Paid, inputs=Order, builders=[charge]), store=store, clock=clock) as runs:
+        asyncio.run(cancelled())
+        assert [run.result() for run in runs.wake()] == [Paid(5)]
+
+
+def test_a_run_is_resumed_that_was_settled_since(clock: VirtualClock, store: Any) -> None:
+    gateway = Gateway()
+    gateway.left.append(Dies())  # type: ignore[arg-type]  # raised like any other
+    runs = Executor(flow_of(gateway, at_most_once=True), store=store, clock=clock)
+    with pytest.raises(Dies):
+        runs.run("1", Order(5))
+    assert runs.wake() == ()
+    runs.settle("1", "charge", RETRY)
+    assert [run.result() for run in runs.wake()] == [Invoice(5)]
+
+
+def test_what_is_paused_or_complete_or_has_failed_is_left_alone(clock: VirtualClock, store: Any) -> None:
+    gateway = Gateway(RetryAt(NOON + MINUTE), KeyError)
+    runs = Executor(flow_of(gateway), store=store, clock=clock)
+    runs.run("waits", Order(5))
+    failure_of(lambda: runs.run("failed", Order(5)))
+    runs.run("complete", Order(5))
+    runs.run("paused")
+    assert (runs.wake(), len(gateway.calls)) == ((), 3)
+    loaded = {run.id: runs.load(run.id).status.value for run in runs.runs()}
+    assert loaded == {"waits": "paused", "failed": "failed", "complete": "complete", "paused": "paused"}
+
+
+def test_a_run_that_is_being_run_is_not_waited_for(clock: VirtualClock, store: Any) -> None:
+    gate = Gate()
+
+    @builder
+    def charge(order: Order, context: Context) -> Paid:
+        gate.through(context)
+        return Paid(order.cents)
+
+    runs = Executor(workflow(target=Paid, inputs=Order, builders=[charge]), store=store, clock=clock)
+    with ThreadPoolExecutor(1) as pool:
+        running = pool.submit(runs.run, "1", Order(5))
+        wait_until(lambda: len(gate.came) == 1)
+        assert [run.status for run in runs.runs()] == [Status.DUE]
+        assert runs.wake() == ()
+        gate.open.set()
+        assert running.result(30).result() == Paid(5)
+    assert (runs.wake(), len(gate.came)) == ((), 1)
+
+
+def test_a_builder_may_call_it(clock: VirtualClock, store: Any) -> None:
+    woken: List[str] = []
+
+    @builder
+    def charge(order: Order, context: Context) -> Paid:
+        if context.run_id == "1":
+            woken.extend(run.id for run in runs.wake())
+        return Paid(order.cents)
+
+    runs = Executor(workflow(target=Paid, inputs=Order, builders=[charge]), store=store, clock=clock, max_workers=1)
+    runs.feed("2", Order(6))
+    assert runs.run("1", Order(5)).result() == Paid(5)
+    assert woken == ["2"]
+
+
+def test_of_runs_that_rest_no_more_than_the_last_line_is_read(clock: VirtualClock, store: Any) -> None:
+    read: List[str] = []
+
+    class Read(Between):
+        def load(self, run: str, /, *, after: int = 0) -> Any:
+            read.append(run)
+            return self.journals.load(run, after=after)
+
+    runs = Executor(flow_of(Gateway(RetryAt(NOON + MINUTE))), store=store, clock=clock)
+    for run_id in ("waits", "complete", "complete too"):
+        runs.run(run_id, Order(5))
+    runs.feed("fed", Order(5))
+    runs._runs = attrs.evolve(runs._runs, journals=Read(runs._journals, bool))
+    assert [run.id for run in runs.wake()] == ["fed"]
+    assert set(read) == {"fed"}
+
+
+def test_a_loop_that_does_not_settle_keeps_no_other_run_from_being_resumed(clock: VirtualClock, store: Any) -> None:
+    @builder
+    def quote(paid: Paid) -> Quote:
+        return Quote(paid.cents + 1)
+
+    @builder
+    def pay(quote: Quote) -> Paid:
+        return Paid(min(100, quote.cents))
+
+    flow = workflow(target=Paid, inputs=Quote, builders=[quote, pay])
+    runs = Executor(flow, store=store, clock=clock, max_rounds=5)
+    for run_id, cents in (("1", 1), ("2", 97), ("3", 98)):
+        runs.feed(run_id, Quote(cents))
+    with pytest.raises(NotSettled):
+        runs.wake()
+    assert {run.id: run.status.value for run in runs.runs()} == {"1": "due", "2": "complete", "3": "complete"}
 
 
 def test_waking_heeds_the_time_that_a_call_has(clock: VirtualClock) -> None:

@@ -7,10 +7,14 @@ import itertools
 import json
 import re
 from pathlib import Path
-from typing import Iterator, List, Optional, Sequence, Tuple, get_args
+from types import SimpleNamespace
+from typing import Dict, Iterator, List, Optional, Sequence, Tuple, get_args
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from polaris_dsl._drafts import built_line
 from polaris_dsl.stores import (
     Built,
     Failed,
@@ -22,6 +26,7 @@ from polaris_dsl.stores import (
     Released,
     Rested,
     Started,
+    _lines,
     _scan,
 )
 from polaris_dsl.stores._journal import Entry, Tip, read, start, write
@@ -106,6 +111,15 @@ def test_a_journal_is_read_back_whole_and_from_every_commit_on():
     for done, tip in enumerate(tips):
         found = scan(data[tip.size :], RUN, behind=tip)
         assert (found.lines, found.tip, found.torn, found.damage) == (lines_of(COMMITS[done:]), tips[-1], 0, None)
+
+
+@given(by=st.text(), took=st.dictionaries(st.text(), st.integers(0, 3)), name=st.none() | st.text(), kept=st.booleans())
+def test_a_draft_is_written_as_the_line_that_would_be_made_of_it(
+    by: str, took: Dict[str, int], name: Optional[str], *, kept: bool
+) -> None:
+    call = SimpleNamespace(name=by, waits_for_names=tuple(took))
+    draft = (built_line, 1709208000.25, call, tuple(took.values()), name, '{"cents":5}', kept)
+    assert write([draft], behind=start(RUN)) == write([_lines.written(draft)], behind=start(RUN))
 
 
 def test_a_lone_surrogate_in_a_file_name_is_kept():

@@ -17,7 +17,7 @@ from polaris_dsl import CodecError, Executor, MemoryStore, Status, Workflow, _wa
 from polaris_dsl._execution import Execution
 from polaris_dsl._making import Making
 from polaris_dsl._wave import Wave
-from polaris_dsl.stores import Built, Started, _lines, _memory
+from polaris_dsl.stores import Built, Started, _lines
 from polaris_dsl.stores._memory import Lane
 
 
@@ -398,7 +398,7 @@ def test_lines_that_come_while_a_journal_is_read_are_left_for_the_next_reading(m
             lane.lines.append(built)
         return written(draft)
 
-    monkeypatch.setattr(_memory, "written", slowly)
+    monkeypatch.setattr(_lines, "written", slowly)
     assert [type(line) for line in lane.after(0)] == [Started]
     assert [type(line) for line in lane.after(0)] == [Started, Built]
 

@@ -7,13 +7,14 @@ import logging
 import math
 import pickle
 import re
+import signal
 import subprocess
 import sys
 import threading
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from textwrap import dedent
-from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional, Sequence
+from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional, Sequence, cast
 
 import pytest
 from hypothesis import given
@@ -210,11 +211,57 @@ def test_a_late_builder_is_accounted_for_and_logged_until_it_ends(gate: Gate, ca
         wait_until(lambda: not runs.late())
         wait_until(lambda: len(caplog.messages) == 4)
     assert caplog.messages[:2] == [
-        f"run {run}: builder tokenize goes on after its time; its result will not be seen" for run in "12"
+        f"run {run}: builder tokenize goes on by itself; its result will not be seen" for run in "12"
     ]
     assert all(
         re.fullmatch(r"run \d: builder tokenize ended \d+\.\d{3} s too late", text) for text in caplog.messages[2:]
     )
+
+
+def test_a_builder_that_goes_on_after_ctrl_c_is_late_as_well(
+    gate: Gate, store: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    @builder(timeout_s=LONG_S)
+    def tokenize(order: Order, context: Context) -> Token:
+        if not gate.came:
+            signal.pthread_kill(cast(int, threading.main_thread().ident), signal.SIGINT)
+            gate.through(context)
+            return Token("late")
+        return Token("in time")
+
+    caplog.set_level(logging.WARNING, logger="polaris_dsl")
+    with Executor(workflow(target=Token, inputs=Order, builders=[tokenize]), store=store) as runs:
+        with pytest.raises(KeyboardInterrupt):
+            runs.run("1", Order(500))
+        wait_until(lambda: len(gate.came) == 1)
+        assert [(one.run_id, one.builder) for one in runs.late()] == [("1", "tokenize")]
+        assert caplog.messages == ["run 1: builder tokenize goes on by itself; its result will not be seen"]
+        assert runs.load("1").status is Status.DUE
+        assert runs.run("1").result() == Token("in time")
+        gate.open.set()
+        wait_until(lambda: not runs.late())
+        wait_until(lambda: len(caplog.messages) == 2)
+        assert runs.load("1").result() == Token("in time")
+        assert built(lines_of(runs)) == ["tokenize"]
+
+
+def test_what_ctrl_c_was_faster_than_is_never_called(monkeypatch: pytest.MonkeyPatch) -> None:
+    start = threading.Thread.start
+    threads: List[threading.Thread] = []
+    called: List[str] = []
+
+    def start_later(thread: threading.Thread) -> None:
+        threads.append(thread)
+        raise KeyboardInterrupt
+
+    watch = Calls()
+    monkeypatch.setattr(threading.Thread, "start", start_later)
+    with pytest.raises(KeyboardInterrupt):
+        watch.call(lambda: called.append("late"), limit_s=LONG_S, run_id="1", builder="tokenize")
+    (thread,) = threads
+    start(thread)
+    thread.join(PATIENCE_S)
+    assert (called, watch.late()) == ([], ())
 
 
 def test_an_async_builder_that_is_cancelled_is_not_late(gate: Gate, caplog: pytest.LogCaptureFixture) -> None:

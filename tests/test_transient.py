@@ -896,6 +896,31 @@ def test_what_goes_out_of_date_on_the_way_has_its_makers_called_again(store: Sto
         assert letters.run("1").built == {}
 
 
+def test_what_is_to_be_made_again_is_not_made_of_what_has_gone_in_the_same_call(store: Store) -> None:
+    drawn_for: List[object] = []
+
+    @builder
+    def write_letter(request: Request) -> Optional[Letter]:
+        return Letter("yes") if request.cents < 100 else None
+
+    @builder
+    def draw(letter: Letter, note: Note) -> Key:
+        drawn_for.append(letter)
+        return Key(7)
+
+    @builder
+    def close(key: Key, note: Note) -> Sealed:
+        return Sealed(f"{key.number} {note.text}")
+
+    letters: Workflow[Sealed, Union[Request, Note]] = workflow(
+        target=Sealed, inputs=Union[Request, Note], builders=[write_letter, draw, close], transient=Key
+    )
+    with Executor(letters, store=store) as runs:
+        assert runs.run("1", Request(5), Note("a")).target == Sealed("7 a")
+        assert runs.run("1", Request(500), Note("b")).target is None
+    assert drawn_for == [Letter("yes")]
+
+
 # --- any workflow ----------------------------------------------------------------------------------------------------
 
 STORY = settings(

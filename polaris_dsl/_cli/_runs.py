@@ -60,7 +60,7 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
     _several(delete, needed=True)
     delete.add_argument("--workflow", metavar="NAME", help="the workflow of the runs, where several have such ids")
     delete.add_argument("--yes", action="store_true", help="do not ask")
-    _woken(add("wake", wake_runs, "resume the runs in which a builder waits for a time that has come"))
+    _woken(add("wake", wake_runs, "resume the runs that are due, or wait for a time that has come"))
 
 
 def _one(action: argparse.ArgumentParser) -> None:
@@ -81,7 +81,12 @@ def _settled(action: argparse.ArgumentParser) -> None:
 
 def _woken(action: argparse.ArgumentParser) -> None:
     action.add_argument("what", metavar="MODULE:NAME", help="your workflow, or your executor, which knows its store")
-    action.add_argument("--now", type=moment, metavar="DATE", help="resume what waits until then; default: until now")
+    action.add_argument(
+        "--now",
+        type=moment,
+        metavar="DATE",
+        help="resume what waits until then, besides what is due; default: until now",
+    )
 
 
 def _several(action: argparse.ArgumentParser, *, needed: bool) -> None:

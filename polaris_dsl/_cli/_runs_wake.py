@@ -1,4 +1,4 @@
-"""`polaris runs wake`: resumes the runs of a workflow in which a builder waits for a time that has come."""
+"""`polaris runs wake`: resumes the runs of a workflow that are due, or wait for a time that has come."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from polaris_dsl.stores._lines import moment, stamp_of
 
 
 def wake_runs(arguments: argparse.Namespace, /) -> int:
-    """Resume the runs that are due, and tell of each where it stands; returns 1 if some failed."""
+    """Resume the runs in which there is something to do, and tell of each where it stands; returns 1 if some failed."""
     now = None if arguments.now is None else moment(arguments.now)
     with named(wish_of([arguments.what])) as value, _executor_of(value, arguments) as executor:
         workflow, done = executor.workflow.name, list(executor._wake(now))  # noqa: SLF001  facade and command are one

@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Callable, Dict, Iterator, List, Optional, Sequence, Tuple, Union
 
+import attrs
 from typing_extensions import Literal
 
 from polaris_dsl.errors import (
@@ -18,10 +19,10 @@ from polaris_dsl.errors import (
     UnknownRun,
     UnsafeStore,
 )
-from polaris_dsl.stores._checks import check_lines, check_run_id, the_workflow
+from polaris_dsl.stores._checks import check_commit, check_run_id, the_workflow
 from polaris_dsl.stores._disk import Descriptors, Disk, system_disk
 from polaris_dsl.stores._hold import Hold
-from polaris_dsl.stores._lines import Line
+from polaris_dsl.stores._lines import Draft, Kept, Line
 from polaris_dsl.stores._locks import Holder, Locks, system_locks
 from polaris_dsl.stores._look import Look, readable_ones
 from polaris_dsl.stores._move import adopt, move
@@ -176,13 +177,19 @@ class FileJournals:
             WrongWorkflow: it belongs to another workflow.
             UnsafeStore: it cannot be read.
         """
+        return self.read(run, after, OpenJournal.lines)
+
+    def read(
+        self, run: str, after: int, of_held: Callable[[OpenJournal, int], Tuple[Line, ...]], /
+    ) -> Tuple[Line, ...]:
+        """Do what `load` does, in this way where the run is held."""
         held = self._held.get((os.getpid(), run))
         address = self._address(run) if held is None else held.address
         with readable(address.path):
             if held is not None:
                 with held.mutex:
                     if held.usable:
-                        return held.lines(after)
+                        return of_held(held, after)
             return self.look.verified(address).lines[after:]
 
     def append(self, run: str, expected_n: int, lines: Sequence[Line], /) -> Tuple[Line, ...]:
@@ -200,10 +207,16 @@ class FileJournals:
             UnsafeStore: a symbolic link lies in its place.
             ValueError: these lines can stand in no journal.
         """
+        check_commit(run, workflow=self._workflow, expected_n=expected_n, lines=lines)
+        return self.put(run, expected_n, lines)
+
+    def record(self, run: str, /) -> Record:
+        """Return the journal of a run that the caller holds."""
+        return Record(run, self)
+
+    def put(self, run: str, expected_n: int, lines: Sequence[Kept], /) -> Tuple[Line, ...]:
+        """Do what `append` does, unchecked; of drafts no lines are made before somebody reads them."""
         held = self._held.get((os.getpid(), run))
-        if held is None:
-            check_run_id(run)
-        check_lines(run, workflow=self._workflow, expected_n=expected_n, lines=lines)
         try:
             if held is not None:
                 with held.mutex:
@@ -354,7 +367,7 @@ class FileJournals:
                 raise
             journal.release()
 
-    def _append_alone(self, address: Address, expected_n: int, lines: Sequence[Line]) -> Tuple[Line, ...]:
+    def _append_alone(self, address: Address, expected_n: int, lines: Sequence[Kept]) -> Tuple[Line, ...]:
         while True:
             journal = self._open(address, create=expected_n == 0)
             try:
@@ -363,6 +376,22 @@ class FileJournals:
                         return journal.append(expected_n, lines)
             finally:
                 journal.close()
+
+
+@attrs.frozen
+class Record:
+    """The journal of a run that the caller holds, as the executor writes to it. Safe to share between threads."""
+
+    _run: str
+    _journals: FileJournals
+
+    def put(self, expected_n: int, drafts: Sequence[Draft], /) -> Tuple[Line, ...]:
+        """Commit lines behind line `expected_n`, or return what already follows it; see `FileJournals.append`."""
+        return self._journals.put(self._run, expected_n, drafts)
+
+    def after(self, n: int, /) -> Tuple[Line, ...]:
+        """Return the lines that follow line `n`; none, if the run was never begun."""
+        return self._journals.read(self._run, n, OpenJournal.behind)
 
 
 def _is_path(root: object) -> bool:

@@ -4,11 +4,25 @@ from __future__ import annotations
 
 import json
 from hashlib import blake2b
-from typing import Any, Callable, Dict, Mapping, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, Mapping, NamedTuple, Optional, Sequence, Tuple
 
 import attrs
 
-from polaris_dsl.stores._lines import Built, Failed, Fed, Intended, Line, Postponed, Put, Released, Rested, Started
+from polaris_dsl.stores._lines import (
+    Built,
+    Failed,
+    Fed,
+    Intended,
+    Kept,
+    Line,
+    Postponed,
+    Put,
+    Released,
+    Rested,
+    Started,
+    stamp,
+    written,
+)
 
 FORMAT = 1
 """The format of the journals that are written, and the only one that is read."""
@@ -22,13 +36,15 @@ _OPS: Mapping[type, str] = {Intended: "intended", Released: "released", Postpone
 _value_at = json.JSONDecoder().raw_decode
 
 
-@attrs.frozen
-class Tip:
+class Tip(NamedTuple):
     """Where a journal, or the trusted part of it, ends: number of lines, number of bytes, last link of the chain."""
 
     n: int
     size: int
     h: bytes
+
+
+_tip: Callable[..., Tip] = tuple.__new__  # its own is a function of Python, and one is made for each commit
 
 
 @attrs.frozen
@@ -45,7 +61,7 @@ def start(run: str, /) -> Tip:
     return Tip(0, 0, _digest(b"polaris1\0", run.encode("utf-8", "surrogatepass")))
 
 
-def write(lines: Sequence[Line], /, *, behind: Tip) -> Tuple[bytes, Tip]:
+def write(lines: Sequence[Kept], /, *, behind: Tip) -> Tuple[bytes, Tip]:
     """Return the bytes of one commit behind a tip, and the tip behind them.
 
     Where a commit has several lines, each says which part of it it is, so that a reader takes all of them or none.
@@ -59,14 +75,15 @@ def write(lines: Sequence[Line], /, *, behind: Tip) -> Tuple[bytes, Tip]:
     for line in lines:
         n += 1
         place = f',"part":[{n - behind.n},{parts}]' if parts > 1 else ""
-        text = f'{{"n":{n},"at":{quote(line.at)},{_fields(line)}{place}'
+        at, fields = _said(line)
+        text = f'{{"n":{n},"at":{quote(at)},{fields}{place}'
         # A lone surrogate (of a file name, say) has no UTF-8: it is written as the escape that JSON has for it.
         raw = text.encode("utf-8", "backslashreplace")
         h = blake2b(b"%b%b}" % (h, raw), digest_size=8).hexdigest().encode()
         data += b'%b,"h":"%b"}\n' % (raw, h)
     if data.count(b"\n") != parts:
         raise ValueError("the JSON text of a data is one line")
-    return data, Tip(n, behind.size + len(data), h)
+    return data, _tip(Tip, (n, behind.size + len(data), h))
 
 
 def read(raw: bytes, /, *, h: bytes) -> Optional[Entry]:
@@ -103,6 +120,17 @@ def claimed(raw: bytes, /) -> Mapping[str, object]:
 
 def _digest(*parts: bytes) -> bytes:
     return blake2b(b"".join(parts), digest_size=8).hexdigest().encode()
+
+
+def _said(entry: Kept) -> Tuple[str, str]:
+    """Return when something happened, and what is written of it from `op` on."""
+    if isinstance(entry, tuple):
+        make, at_s, *facts = entry
+        text: Optional[Callable[..., str]] = getattr(make, "text", None)
+        if text is not None:
+            return stamp(at_s), text(quote, *facts)
+        entry = written(entry)
+    return entry.at, _fields(entry)
 
 
 def _fields(line: Line) -> str:

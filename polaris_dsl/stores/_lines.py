@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from datetime import datetime, timezone
 from functools import lru_cache
-from typing import Callable, Mapping, Tuple, Union, cast
+from typing import Any, Callable, List, Mapping, Sequence, Tuple, Union, cast
 
 import attrs
 
@@ -110,15 +110,28 @@ class Rested:
 
 Line = Union[Started, Fed, Built, Failed, Intended, Released, Postponed, Rested]
 
-Draft = Tuple[object, ...]
+Draft = Tuple[Any, ...]
 """A line that is not made before somebody reads it: what makes it of a time as text, when that was (seconds since the
-epoch), and what else that takes. A store that keeps lines in memory never makes most of them."""
+epoch), and what else that takes. Most are never made: memory keeps drafts, and what makes a line may have a method
+`text`, which returns, given how texts are quoted, what a journal says of the same facts from its `op` on."""
+
+Kept = Union[Line, Draft]
+"""A line, made or not."""
 
 
 def written(draft: Draft, /) -> Line:
     """Make the line of a draft."""
     make, at_s, *facts = draft
     return cast("Callable[..., Line]", make)(stamp(cast("float", at_s)), *facts)
+
+
+def lines_of(kept: List[Kept], begin: int, end: int, /) -> Sequence[Line]:
+    """Return a part of what is kept, as lines: those that were drafts are kept as lines from now on."""
+    for at in range(begin, end):
+        line = kept[at]
+        if isinstance(line, tuple):
+            kept[at] = written(line)
+    return cast("List[Line]", kept[begin:end])
 
 
 def stamp(at_s: float, /) -> str:

@@ -8,12 +8,12 @@ import threading
 import time
 from datetime import datetime, timezone
 from itertools import repeat
-from typing import ContextManager, Dict, Iterator, List, Optional, Sequence, Set, Tuple, Union, cast
+from typing import ContextManager, Dict, Iterator, List, Optional, Sequence, Set, Tuple, Union
 from weakref import ReferenceType, ref
 
 from polaris_dsl.errors import RunLocked, UnknownRun
 from polaris_dsl.stores._checks import check_commit, check_run_id
-from polaris_dsl.stores._lines import Draft, Line, written
+from polaris_dsl.stores._lines import Draft, Line, lines_of
 
 LONGEST_WAIT_S = 0.5
 """How long one who waits for a run lock trusts to be told: somebody who was interrupted tells nobody."""
@@ -95,8 +95,7 @@ class Lane:
     def read(self, n: int, /) -> Tuple[Line, ...]:
         """Do the same for one who has the lock; a holder that goes straight may put lines behind `end` meanwhile."""
         end, behind = len(self.lines), len(self.foreign)
-        read = _read(self.lines, n, end) + _read(self.foreign, max(n - end, 0), behind)
-        return cast("Tuple[Line, ...]", tuple(read))
+        return (*lines_of(self.lines, n, end), *lines_of(self.foreign, max(n - end, 0), behind))
 
     def append(self, expected_n: int, lines: Sequence[Union[Line, Draft]], /) -> Tuple[Line, ...]:
         """Keep lines behind line `expected_n`, or return what follows it; for one who has the lock."""
@@ -269,15 +268,6 @@ class Held:
 
 Holder = Tuple[str, float, "ReferenceType[Held]"]
 """Who holds a run, and since when: a thread, seconds, and the lock in its hand."""
-
-
-def _read(kept: List[Union[Line, Draft]], begin: int, end: int) -> List[Union[Line, Draft]]:
-    """Make lines of the drafts in a part of a list, and return that part."""
-    for at in range(begin, end):
-        line = kept[at]
-        if isinstance(line, tuple):
-            kept[at] = written(line)
-    return kept[begin:end]
 
 
 def _locked(run: str, by: Holder) -> RunLocked:

@@ -23,7 +23,7 @@ from polaris_dsl.errors import (
 )
 from polaris_dsl.stores._disk import Descriptors, Disk
 from polaris_dsl.stores._journal import start, write
-from polaris_dsl.stores._lines import Line, Rested, Started
+from polaris_dsl.stores._lines import Kept, Line, Rested, Started, lines_of
 from polaris_dsl.stores._locks import Locks, take_run
 from polaris_dsl.stores._paths import Folder
 from polaris_dsl.stores._scan import Scan, scan
@@ -59,13 +59,20 @@ def told(error: OSError, /) -> str:
     return error.strerror or str(error)
 
 
-@contextmanager
-def readable(path: str, /) -> Iterator[None]:
-    """Turn an `OSError` into `UnsafeStore`."""
-    try:
-        yield
-    except OSError as error:
-        raise UnsafeStore(path, why=f"cannot be used: {told(error)}") from error
+class readable:  # noqa: N801  a context; a class, for each call of `run` enters two, and a generator costs four times as much
+    """Turn an `OSError` into `UnsafeStore`, as a context."""
+
+    __slots__ = ("_path",)
+
+    def __init__(self, path: str, /) -> None:
+        self._path = path
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, _kind: object, error: Optional[BaseException], _trace: object) -> None:
+        if isinstance(error, OSError):
+            raise UnsafeStore(self._path, why=f"cannot be used: {told(error)}") from error
 
 
 def refuse(found: Scan, address: Address, /) -> None:
@@ -81,6 +88,12 @@ def refuse(found: Scan, address: Address, /) -> None:
     for line in found.lines[:1]:
         if isinstance(line, Started) and line.flow != address.workflow:
             raise WrongWorkflow(address.path, expected=address.workflow, found=line.flow)
+
+
+def _is_hint(lines: Sequence[Kept]) -> bool:
+    """Say whether this is a status for listings, and nothing else."""
+    first = lines[0]
+    return len(lines) == 1 and (first[0] is Rested if isinstance(first, tuple) else isinstance(first, Rested))
 
 
 class AppendLock:
@@ -116,7 +129,7 @@ class OpenJournal:
         self.ground = ground
         self._disk = ground.disk
         self._durable = ground.durable
-        self._lines: List[Line] = []
+        self._lines: List[Kept] = []
         self._tip = start(address.run)
         self._unsynced = False
         self._may_hold = False
@@ -146,7 +159,7 @@ class OpenJournal:
         """Return whether this is still the file that the path names: what is locked may have been removed meanwhile."""
         return self._disk.is_at(self.fd, self.address.path)
 
-    def append(self, expected_n: int, lines: Sequence[Line], /) -> Tuple[Line, ...]:
+    def append(self, expected_n: int, lines: Sequence[Kept], /) -> Tuple[Line, ...]:
         """Commit lines behind line `expected_n`, or return what already follows it; under the append lock."""
         state = self._disk.fstat(self.fd)
         if state.st_size != self._tip.size or not state.st_nlink:
@@ -156,14 +169,19 @@ class OpenJournal:
             return ()
         if self._tip.n < expected_n:
             raise self.unknown()
-        return tuple(self._lines[expected_n:])
+        return self._read(expected_n)
 
     def lines(self, after: int, /) -> Tuple[Line, ...]:
         """Return the lines behind line `after`."""
-        self.recover()
+        found = self.behind(after)
         if not self._lines:
             raise self.unknown()
-        return tuple(self._lines[after:])
+        return found
+
+    def behind(self, n: int, /) -> Tuple[Line, ...]:
+        """Do the same; there may be no line at all yet."""
+        self.recover()
+        return self._read(n)
 
     def recover(self) -> None:
         """Catch up, under the append lock, if there is anything new; what is not there yet may be seen later."""
@@ -240,6 +258,9 @@ class OpenJournal:
         self.usable = self._may_hold = False
         self.ground.descriptors.close_first(self._own)
 
+    def _read(self, n: int) -> Tuple[Line, ...]:
+        return tuple(lines_of(self._lines, n, len(self._lines)))
+
     def _remove_if_empty(self) -> None:
         with self.locked():
             if self._disk.fstat(self.fd).st_size == 0 and self.in_place():
@@ -263,7 +284,7 @@ class OpenJournal:
                     self.address.folder.sync_for(path)
         self._unsynced = False
 
-    def _commit(self, lines: Sequence[Line]) -> None:
+    def _commit(self, lines: Sequence[Kept]) -> None:
         data, tip = write(lines, behind=self._tip)
         if self._unsynced:
             # Two commits must not be in flight at once: a power cut could keep the second and lose the first.
@@ -273,7 +294,7 @@ class OpenJournal:
         except OSError as error:
             self._cut_back()
             raise NotWritten(self.address.path, why=told(error)) from error
-        if len(lines) == 1 and isinstance(lines[0], Rested):
+        if _is_hint(lines):
             self._unsynced = self._durable
         elif self._durable:
             self._sync()
