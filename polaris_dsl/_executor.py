@@ -30,7 +30,7 @@ from typing_extensions import Self, final
 from polaris_dsl._bodies import bodies_for
 from polaris_dsl._express import Express, in_order
 from polaris_dsl._hooked import hooked
-from polaris_dsl._options import MOST_ROUNDS, check_count, seconds
+from polaris_dsl._options import MOST_ROUNDS, check_count, seconds, seconds_to_wait
 from polaris_dsl._run import Run, goes_on, run_of, status_of, wake_at
 from polaris_dsl._runs import Frozen, Runs
 from polaris_dsl._settle import number_of, settled
@@ -176,7 +176,7 @@ class Executor(Generic[TargetT, InputT]):
                 its `kept` says that the data was committed.
             StoreError: the store failed; see its subclasses.
         """
-        limit_s, wait_s = self._limit(timeout_s), _wait(wait_s)
+        limit_s, wait_s = self._limit(timeout_s), seconds_to_wait(wait_s)
         fed = self._runs.freeze(data)
         try:
             return self._turn(run_id, fed, wait_s=0, limit_s=limit_s)
@@ -202,7 +202,7 @@ class Executor(Generic[TargetT, InputT]):
         """
         from polaris_dsl._async import Held, aside_for  # noqa: PLC0415  asyncio takes long to load
 
-        limit_s, wait_s = self._limit(timeout_s), _wait(wait_s)
+        limit_s, wait_s = self._limit(timeout_s), seconds_to_wait(wait_s)
         fed = self._runs.freeze(data)
         own, aside = self._is_being_run(run_id), aside_for(self._runs, self._threads.disk)
         async with Held(self._runs, run_id, fed, wait_s=0 if own else wait_s, own=own, aside=aside) as left:
@@ -396,7 +396,3 @@ class Executor(Generic[TargetT, InputT]):
 
     def __repr__(self) -> str:
         return f"<executor of {self.workflow!r}>"
-
-
-def _wait(wait_s: Optional[float]) -> Optional[float]:
-    return seconds(wait_s, given="run(wait_s=...)", or_0=True)

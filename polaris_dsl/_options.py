@@ -59,6 +59,11 @@ def seconds(value: object, /, *, given: str, or_0: bool = False) -> Optional[flo
     return float(value)
 
 
+def seconds_to_wait(value: object, /) -> Optional[float]:
+    """Return how long to wait for a run that another holds, or None where that is without limit; as `seconds` does."""
+    return seconds(value, given="run(wait_s=...)", or_0=True)
+
+
 def checked_retry(retry: object, /) -> Optional[Retry]:
     """Return what is a `Retry` or None; raises `DefinitionError`."""
     if retry is None or isinstance(retry, Retry):
