@@ -369,7 +369,10 @@ class Executor(Generic[TargetT, InputT]):
         self._journals.delete(run_id)
 
     def close(self) -> None:
-        """Let the threads go, once they have ended what they do; a later call begins new ones. A lent pool is left."""
+        """Let the threads go, once they have ended what they do; a later call begins new ones. A lent pool is left.
+
+        Plain builders that `late` lists are not waited for; async ones are, however long they refuse to be cancelled.
+        """
         self._threads.close()
 
     def __enter__(self) -> Self:
