@@ -125,7 +125,7 @@ class Held:
 
 
 class Awaited:
-    """What async builders do in the running loop: all of a run that can be cancelled."""
+    """What can be cancelled of a run in the running loop: what its async builders do, or their pauses."""
 
     def __init__(self) -> None:
         self.cancelled = False
@@ -187,6 +187,7 @@ class AsyncExecution:
         self._making = making
         self._waves = waves
         self._awaited = awaited
+        self._pauses = Awaited()
         self._commits = making.commits
         self._state = making.commits.state
         self._run_id = run_id
@@ -211,6 +212,8 @@ class AsyncExecution:
             self._begin()
             if not self._running:
                 return
+            if self._commits.broken is not None:
+                self._pauses.cancel()
             try:
                 done, _ = await asyncio.wait(set(self._running), return_when=asyncio.FIRST_COMPLETED)
             except asyncio.CancelledError as error:
@@ -275,7 +278,7 @@ class AsyncExecution:
         if isinstance(act, Perform):
             return None if self._awaited.cancelled else await self._performed(act.attempt)
         if isinstance(act, Sleep):
-            await self._awaited.to_end(self._making.clock.async_sleep(act.seconds))
+            await self._pauses.to_end(self._making.clock.async_sleep(act.seconds))
             return None
         return await self._aside(act.function)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections import deque
+from contextlib import suppress
 from datetime import datetime
 from time import time
 from typing import Callable, Deque, Dict, Optional, Sequence, Set
@@ -73,6 +74,8 @@ class Commits:
         self.built: Set[int] = set()
         self.foreign = False
         self.broken: Optional[BaseException] = None
+        self._bell = threading.Lock()  # not an event: Ctrl-C in the middle of its wait can leave that locked
+        self._bell.acquire()
         self._calls = state.plan.calls
         self._names = state.plan.names_of
         self._record = record
@@ -88,8 +91,19 @@ class Commits:
                 self.tried[call] = self.state.versions(call)
 
     def breaks(self, error: Optional[BaseException], /) -> None:
-        """Take in what has to end this call, if it is anything; what came first counts."""
+        """Take in what has to end this call, if it is anything; what came first counts. Who pauses goes on."""
         self.broken = self.broken or error
+        if self.broken is not None:
+            self._ring()
+
+    def pause(self, seconds: float, /) -> None:
+        """Wait, in a thread, until the time is over or this call has to end."""
+        if self._bell.acquire(timeout=seconds):
+            self._ring()  # for the next one who pauses
+
+    def _ring(self) -> None:
+        with suppress(RuntimeError):  # it rings already
+            self._bell.release()
 
     def take_over(self) -> None:
         """Count what is there as built by this call."""

@@ -9,7 +9,6 @@ from contextvars import ContextVar
 from datetime import datetime
 from functools import partial
 from threading import get_ident
-from types import TracebackType
 from typing import (
     Callable,
     Dict,
@@ -19,7 +18,6 @@ from typing import (
     Optional,
     Sequence,
     Tuple,
-    Type,
     TypeVar,
     Union,
     cast,
@@ -383,15 +381,16 @@ class Executor(Generic[TargetT, InputT]):
         self._journals.delete(run_id)
 
     def close(self) -> None:
-        """Let the threads go, once they have ended what they do; a later call begins new ones. A lent pool is left."""
+        """Let the threads go, once they have ended what they do; a later call begins new ones. A lent pool is left.
+
+        Plain builders that `late` lists are not waited for; async ones are, however long they refuse to be cancelled.
+        """
         self._threads.close()
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: Optional[Type[BaseException]], error: Optional[BaseException], trace: Optional[TracebackType]
-    ) -> None:
+    def __exit__(self, *_ended: object) -> None:
         self.close()
 
     def __repr__(self) -> str:

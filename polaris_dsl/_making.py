@@ -234,7 +234,10 @@ class Making:
             return self.performed(act.attempt)
         if isinstance(act, Write):
             return act.function()
-        self.clock.sleep(act.seconds)
+        if type(self.clock) is SystemClock:
+            self.commits.pause(act.seconds)
+        else:  # nothing but that clock knows how long it takes
+            self.clock.sleep(act.seconds)
         return None
 
     def performed(self, attempt: Attempt, /) -> Outcome:

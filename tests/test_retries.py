@@ -514,6 +514,102 @@ def test_what_ends_the_call_elsewhere_ends_the_trials(clock: VirtualClock, monke
         assert [line.trial for line in lines_of(runs) if isinstance(line, Failed)] == [0]
 
 
+class Endless(SystemClock):
+    """A clock by which nobody who sleeps ever wakes; says in `asleep` that somebody sleeps in a loop."""
+
+    def __init__(self) -> None:
+        self.asleep = threading.Event()
+
+    def sleep(self, seconds: float, /) -> None:
+        raise AssertionError
+
+    async def async_sleep(self, seconds: float, /) -> None:
+        self.asleep.set()
+        await asyncio.Event().wait()
+
+
+HOURS = Retry(attempts=2, first_wait_s=3600, max_wait_s=3600)
+
+
+class Retried(Hook):
+    """Opens a gate when that many builders are about to wait for their next trial."""
+
+    def __init__(self, count: int) -> None:
+        self.waiting = threading.Event()
+        self.left = count
+
+    def retried(self, event: BuilderRetried, /) -> None:
+        self.left -= 1
+        if not self.left:
+            self.waiting.set()
+
+
+class Exited(NamedTuple):
+    """Is never made."""
+
+
+def test_what_ends_a_call_ends_the_waits_of_its_builders(store: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    slept: List[float] = []
+    monkeypatch.setattr(SystemClock, "sleep", lambda _, seconds: slept.append(seconds))
+
+    @builder(retry=HOURS)
+    def charge(order: Order) -> Paid:
+        raise ConnectionError
+
+    @builder(retry=HOURS)
+    def ask(order: Order) -> Quote:
+        raise ConnectionError
+
+    @builder
+    def exits(order: Order) -> Exited:
+        assert retried.waiting.wait(20)
+        raise KeyboardInterrupt
+
+    @builder
+    def together(paid: Paid, quote: Quote, exited: Exited) -> Invoice:
+        raise AssertionError
+
+    retried = Retried(2)
+    flow = workflow(target=Invoice, inputs=Order, builders=[charge, ask, exits, together])
+    with Executor(flow, store=store, hooks=[retried], max_workers=3) as runs:
+        with pytest.raises(KeyboardInterrupt):
+            runs.run("1", Order(1))
+        assert runs.load("1").status is Status.FAILED
+        assert [line.trial for line in lines_of(runs) if isinstance(line, Failed)] == [1, 1]
+    assert slept == []
+
+
+@both_kinds
+def test_what_ends_an_awaited_call_ends_the_waits_of_its_builders(store: Any, is_async) -> None:
+    clock = Endless()
+
+    def charge(order: Order) -> Paid:
+        raise ConnectionError
+
+    async def charge_async(order: Order) -> Paid:
+        raise ConnectionError
+
+    @builder
+    def exits(order: Order) -> Quote:
+        assert clock.asleep.wait(20)
+        raise SystemExit
+
+    @builder
+    def together(paid: Paid, quote: Quote) -> Invoice:
+        raise AssertionError
+
+    made: Any = charge_async if is_async else charge
+    flow = workflow(target=Invoice, inputs=Order, builders=[builder(name="charge", retry=HOURS)(made), exits, together])
+
+    async def main() -> None:
+        with pytest.raises(SystemExit):
+            await runs.arun("1", Order(1))
+
+    with Executor(flow, store=store, clock=clock) as runs:
+        asyncio.run(asyncio.wait_for(main(), 20))
+        assert runs.load("1").status is Status.FAILED
+
+
 # --- RetryAt ---------------------------------------------------------------------------------------------------------
 
 
