@@ -298,10 +298,7 @@ class Executor(Generic[TargetT, InputT]):
             raise
 
     def late(self) -> Tuple[Late, ...]:
-        """Return the builders that go on although nobody waits for them, in the order in which they were left behind.
-
-        Their time was over, or Ctrl-C ended their call.
-        """
+        """Return the builders that go on and that nobody waits for, in the order in which they were left behind."""
         return self._watch.late()
 
     def _limit(self, timeout_s: Optional[float]) -> Optional[float]:
@@ -381,10 +378,7 @@ class Executor(Generic[TargetT, InputT]):
         self._journals.delete(run_id)
 
     def close(self) -> None:
-        """Let the threads go, once they have ended what they do; a later call begins new ones. A lent pool is left.
-
-        Plain builders that `late` lists are not waited for; async ones are, however long they refuse to be cancelled.
-        """
+        """Let the threads go, once they have ended what they do; a later call begins new ones. A lent pool is left."""
         self._threads.close()
 
     def __enter__(self) -> Self:

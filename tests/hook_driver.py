@@ -195,6 +195,8 @@ class Driver:
             to.builder_started,
             BuilderStarted(run_id=run_id, workflow="shop", builder=name, at=_now(), attempt=1, changed=FED),
         )
+        if first is not None:  # of a strict hook: the builder is not called
+            return first
         try:
             product = make()
         except Exception as error:  # noqa: BLE001  whatever a builder raises
@@ -207,7 +209,7 @@ class Driver:
                 error=error,
                 attempt=1,
             )
-            return first or to.tell(to.failed, ended)
+            return to.tell(to.failed, ended)
         made = DataBuilt(
             run_id=run_id,
             workflow="shop",
@@ -217,4 +219,4 @@ class Driver:
             produced=product,
             kept=False,
         )
-        return to.tell(to.built, made) or first
+        return to.tell(to.built, made)
