@@ -656,6 +656,28 @@ def test_an_effect_that_asks_for_it_may_be_called_again(clock: VirtualClock, sto
     assert run.result() == Invoice(5)
 
 
+def test_newer_data_that_come_in_the_same_call_have_what_asked_for_it_called_at_once(
+    clock: VirtualClock, store: Any
+) -> None:
+    gateway = waiting_until()
+
+    @builder
+    def quote(order: Order) -> Quote:
+        if order.cents == 5:
+            runs.feed("1", Order(7))
+        return Quote(order.cents)
+
+    @builder
+    def invoice(paid: Paid, quote: Quote) -> Invoice:
+        return Invoice(paid.cents + quote.cents)
+
+    charge = builder(name="charge")(gateway.charge)
+    flow: Flow = workflow(target=Invoice, inputs=Order, builders=[charge, quote, invoice])
+    runs = Executor(flow, store=store, clock=clock, max_workers=1)
+    run = runs.run("1", Order(5))
+    assert (run.result(), run.wake_at, len(gateway.calls)) == (Invoice(14), None, 2)
+
+
 def test_a_workflow_in_memory_is_paused_as_well() -> None:
     run = flow_of(waiting_until()).run(Order(5))
     assert (run.status, run.wake_at) == (Status.PAUSED, NOON + MINUTE)
