@@ -99,8 +99,8 @@ OF_A_RUN: List[Mutant] = [
     (
         "missing forgets the choices that were made",
         "_run.py",
-        "plan.worlds.possible(plan.leads[call] & open_worlds) for call",
-        "plan.worlds.possible(plan.leads[call]) for call",
+        "plan.worlds.possible(worlds & open_worlds)}",
+        "plan.worlds.possible(worlds)}",
     ),
     ("silent forgets nobody", "_run.py", "state.made[call] is None and ", ""),
 ]
