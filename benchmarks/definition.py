@@ -34,6 +34,12 @@ LIMIT_S = 60
 KEPT = 200  # runs, when memory is counted
 
 
+def spread(found: Sequence[float], unit: str, /) -> str:
+    """Return the median of some rounds, with the least and the most of them; of one round there is only that."""
+    ends = f" ({shown(min(found))} to {shown(max(found))})" if len(found) > 1 else ""
+    return f"{shown(statistics.median(found))} {unit}{ends}"
+
+
 def defining(rival: Rival, size: int, *, python: str, rounds: int) -> Optional[str]:
     """Return what a builder costs, in µs and beside graphlib in the same second; None if that takes too long."""
     micros, ratios = [], []
@@ -47,7 +53,7 @@ def defining(rival: Rival, size: int, *, python: str, rounds: int) -> Optional[s
         ratios.append(engine / ordering)
         if engine > LIMIT_S / 10:
             break
-    return f"{shown(statistics.median(micros))} µs ({shown(statistics.median(ratios))} x)"
+    return f"{spread(micros, 'µs')} · {spread(ratios, 'x')}"
 
 
 def definition_row(title: str, rival: Rival, *, python: str, rounds: int) -> str:
@@ -58,12 +64,12 @@ def definition_row(title: str, rival: Rival, *, python: str, rounds: int) -> str
     return f"| {title} | {' | '.join(cells)} |"
 
 
-def import_ms(statement: str, /, *, python: str, rounds: int, after: str = "pass") -> float:
+def import_ms(statement: str, /, *, python: str, rounds: int, after: str = "pass") -> Sequence[float]:
     code = f"from time import perf_counter\n{after}\nbegan = perf_counter()\n{statement}\nprint(perf_counter() - began)"
     compiled = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     command = [python, "-c", code]
     runs = [subprocess.run(command, env=compiled, check=True, capture_output=True, text=True) for _ in range(rounds)]
-    return statistics.median(float(run.stdout.splitlines()[-1]) * 1000 for run in runs)
+    return [float(run.stdout.splitlines()[-1]) * 1000 for run in runs]
 
 
 def bytes_each(make: Callable[[int], object]) -> float:
@@ -105,22 +111,26 @@ def main() -> None:
             python = python_for(rival, cache=(options.cache or Path(made)).absolute())
             definitions.append(definition_row(title, rival, python=python, rounds=options.rounds))
             spent = import_ms(statement, python=python, rounds=3 * options.rounds)
-            imports.append(f"| `{statement}` | {spent:.0f} ms |")
+            imports.append(f"| `{statement}` | {spread(spent, 'ms')} |")
     attrs = import_ms("import attrs", python=sys.executable, rounds=3 * options.rounds)
     ours = ("import polaris_dsl", "from polaris_dsl import builder, workflow", "from polaris_dsl import *")
     beyond = {
         statement: import_ms(statement, python=sys.executable, rounds=3 * options.rounds, after="import attrs")
         for statement in ours
     }
+    told = (
+        f"Ten layers; medians of {options.rounds} rounds (least to most), of one where that takes more than "
+        f"{LIMIT_S // 10} s; x: times graphlib, which only orders them; fails: an error, or more than {LIMIT_S} s."
+    )
     lines = [
         "| definition, of each builder | 100 builders | 1,000 | 10,000 |",
         "|---|---|---|---|",
         *definitions,
-        f"\nTen layers; x: times graphlib, which only orders them; fails: an error, or more than {LIMIT_S} s.\n",
+        f"\n{told}\n",
         "| import | |",
         "|---|---|",
-        f"| `import attrs` | {attrs:.0f} ms |",
-        *(f"| `{statement}` after it | {spent:.0f} ms |" for statement, spent in beyond.items()),
+        f"| `import attrs` | {spread(attrs, 'ms')} |",
+        *(f"| `{statement}` after it | {spread(spent, 'ms')} |" for statement, spent in beyond.items()),
         *imports,
         "",
         "| memory kept of a run of 10 x 10 | bytes a builder |",

@@ -60,15 +60,8 @@ def definition_growth() -> float:
 
 def importing() -> float:
     """Return the milliseconds of the best import, once attrs is there."""
-    return min(
-        import_ms(
-            "from polaris_dsl import Executor, builder, workflow",
-            python=sys.executable,
-            rounds=1,
-            after="import attrs",
-        )
-        for _ in range(ROUNDS)
-    )
+    statement = "from polaris_dsl import Executor, builder, workflow"
+    return min(import_ms(statement, python=sys.executable, rounds=ROUNDS, after="import attrs"))
 
 
 ROWS = (

@@ -74,9 +74,9 @@ def main() -> None:
     lines = ["| one input fed anew, µs a call | of 1,000 builders | of 10,000 | ratio |", "|---|---|---|---|"]
     for downstream in DOWNSTREAM:
         small, large = (micros[size, downstream] for size in GRAPHS)
-        lines.append(
-            f"| {downstream + 1} builders follow from it | {small:,.0f} | {large:,.0f} | {large / small:.1f} |"
-        )
+        each = sorted(most / least for least, most in zip(*(found[size, downstream] for size in GRAPHS)))
+        ratio = f"{large / small:.1f} ({each[1]:.1f} to {each[-2]:.1f})"
+        lines.append(f"| {downstream + 1} builders follow from it | {small:,.0f} | {large:,.0f} | {ratio} |")
     report("refeed", "\n".join(lines))
 
 
