@@ -59,7 +59,7 @@ def told(error: OSError, /) -> str:
     return error.strerror or str(error)
 
 
-class readable:  # noqa: N801  a context; a class, for each call of `run` enters two, and a generator costs four times as much
+class readable:  # noqa: N801  a context; a class, for each call of `run` enters two, and a generator takes three times as long
     """Turn an `OSError` into `UnsafeStore`, as a context."""
 
     __slots__ = ("_path",)
